@@ -71,7 +71,8 @@ pub use process::{
 pub use reexec::{EnterError, enter_lab, enter_lab_with, inside_lab};
 pub use runner::{FaultRecord, run};
 pub use schedule::{
-    Diverged, Following, Header as ScheduleHeader, Moment, Part, ReplayReport, Schedule, ScheduleError, Tape,
+    Diverged, Following, Header as ScheduleHeader, Holding, Moment, Part, ReplayReport, Schedule,
+    ScheduleError, Tape,
 };
 pub use scope::{Ends, Hit, Scope};
 pub use spec::FaultSpec;

@@ -1,6 +1,7 @@
 //! The options of `bench replay`.
 
 use clap::{Args, ValueEnum, ValueHint};
+use nemesis::Holding;
 use std::path::PathBuf;
 
 /// `bench replay`.
@@ -22,8 +23,16 @@ pub(crate) struct Replay {
     #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub limit: u64,
     /// What follows the schedule besides the faults
-    #[arg(long, value_name = "WHAT,…", value_delimiter = ',', default_values = ["operations", "messages"])]
+    #[arg(long, value_name = "WHAT,…", value_delimiter = ',', default_values = ["operations"])]
     pub follow: Vec<Followed>,
+    /// What is held until a fault strikes: point (nothing), requests, times, answers, syncs=MS,
+    /// messages=N, sent=N or received=N; what brings
+    /// the violation back most often in replays before the counted ones, if not given
+    #[arg(long, value_name = "WHAT")]
+    pub hold: Option<Holding>,
+    /// The most replays that are made to choose what is held
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(1..), conflicts_with = "hold")]
+    pub tune: u32,
     /// Write the results to this folder, which must be empty or absent
     #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub out: Option<PathBuf>,

@@ -4,13 +4,14 @@ use crate::cli::{Followed, Replay as Arguments};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::hunt::Runner;
-use crate::replay::{KEPT, Recorded, Source, Tally, Times, measure};
+use crate::replay::{KEPT, Recorded, Source, Tally, Times, Tuning, measure, tune};
 use crate::run::folder::{Latest, RunFolder, write_json};
 use crate::run::{interrupt, judge, lab};
 use crate::sim::Simulation;
+use crate::spec::Experiment;
 use crate::terminal::{BAD, DOUBT, FAINT, GOOD, STRONG, Screen};
 use jiff::Timestamp;
-use nemesis::{Following, Mode};
+use nemesis::{DiskMode, Following, Holding, Mode};
 use report::Answer;
 use serde_json::{Value, json};
 use std::fs;
@@ -34,6 +35,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     if lab::is_needed(&recorded.loaded)? {
         return lab::enter();
     }
+    let in_lab = recorded.loaded.experiments.iter().any(|one| one.mode().is_ok_and(|mode| mode == Mode::Lab));
+    let mut tuning = Tuning::new(holdings(arguments, &recorded, in_lab)?);
     let screen = Screen::new(arguments.json);
     let out = arguments.out.as_deref();
     let folder = RunFolder::create(out, "replay", Timestamp::now(), recorded.seed, Latest::Left)?;
@@ -42,8 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         recorded.class.as_str(),
         folder.shown().display()
     ));
-    let in_lab = recorded.loaded.experiments.iter().any(|one| one.mode().is_ok_and(|mode| mode == Mode::Lab));
-    let following = following(arguments, &recorded, in_lab);
+    let mut following = following(arguments, &recorded, in_lab);
     screen.line(&format!("{FAINT}{}{FAINT:#}", what_follows(&recorded, &following, in_lab)));
     for doubt in &recorded.doubts {
         screen.line(&format!("{DOUBT}warning{DOUBT:#}: {doubt}"));
@@ -57,11 +59,40 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let (tally, interrupted) = runtime.block_on(async {
         let interrupt = interrupt::listen(&screen)?;
         let runner = Runner { folder: &folder.path, screen: &screen, interrupt, simulated: false };
+        Box::pin(tune(&recorded, &following, (&mut tuning, arguments.tune), &runner)).await?;
+        following.holding = tuning.chosen();
+        if tuning.made() > 0 {
+            runner.screen.line(&tuning.line());
+        }
         let tally = Box::pin(measure(&recorded, &following, times, &runner)).await?;
         Ok::<_, Failure>((tally, runner.is_interrupted()))
     })?;
     screen.clear();
-    conclude(arguments, &source, &tally, &folder, &screen, interrupted)
+    conclude(arguments, &source, (&tally, &tuning), &folder, &screen, interrupted)
+}
+
+/// What replays may hold until a fault strikes.
+fn holdings(arguments: &Arguments, recorded: &Recorded, in_lab: bool) -> Result<Vec<Holding>, Failure> {
+    let experiments = &recorded.loaded.experiments;
+    let is_memory = |one: &Experiment| {
+        one.mode()
+            .is_ok_and(|mode| one.spec.cluster.disk.choose(mode).is_ok_and(|disk| disk == DiskMode::Memory))
+    };
+    let on_memory = in_lab && experiments.iter().any(is_memory);
+    let Some(holding) = arguments.hold else {
+        let has_faults = recorded.schedule.faults() > 0;
+        let all = Holding::candidates(in_lab, on_memory);
+        return Ok(if has_faults { all } else { vec![Holding::Point] });
+    };
+    let lacks = match holding {
+        _ if holding.needs_messages() && !in_lab => Some("a run in a lab, which this was not"),
+        Holding::Syncs(_) if !on_memory => Some("disks in memory, which this run did not have"),
+        _ => None,
+    };
+    match lacks {
+        None => Ok(vec![holding]),
+        Some(lacks) => Err(Failure::usage("--hold", format!("`{holding}` needs {lacks}"))),
+    }
 }
 
 /// What a replay follows.
@@ -71,6 +102,7 @@ fn following(arguments: &Arguments, recorded: &Recorded, in_lab: bool) -> Follow
         schedule: Arc::new(recorded.schedule.clone()),
         operations: follows(Followed::Operations),
         messages: follows(Followed::Messages) && in_lab,
+        holding: Holding::default(),
         limit: Duration::from_millis(arguments.limit),
     }
 }
@@ -96,13 +128,17 @@ fn what_follows(recorded: &Recorded, following: &Following, in_lab: bool) -> Str
 fn conclude(
     arguments: &Arguments,
     source: &Source,
-    tally: &Tally,
+    (tally, tuning): (&Tally, &Tuning),
     folder: &RunFolder,
     screen: &Screen,
     interrupted: bool,
 ) -> Result<Exit, Failure> {
     let of = source.folder.display().to_string();
-    let summary = tally.json(&of, source.class.as_str(), arguments.limit as f64);
+    let mut summary = tally.json(&of, source.class.as_str(), arguments.limit as f64);
+    summary["hold"] = json!(tuning.chosen().to_string());
+    if tuning.made() > 0 {
+        summary["choice"] = tuning.json();
+    }
     write_json(&folder.path.join("replay.json"), &summary)?;
     let share = tally.share(true);
     let style = if share.seen > 0 { BAD } else { DOUBT };

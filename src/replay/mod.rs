@@ -7,13 +7,18 @@
 //! `nemesis/src/schedule`). Threads inside the programs stay free, so the promise is a rate: replays and plain reruns are made
 //! in turns and both rates are printed.
 //!
-//! *Cost*: as many runs as were asked for. Each event is held for one limit at most.
+//! What decides a violation is mostly what was open when a fault struck. So replays also hold requests, answers, messages or syncs around
+//! it; a few replays choose which (`tune.rs`), and the rate is that of replays after the choice.
+//!
+//! *Cost*: as many runs as were asked for, and those of the choice. Each event is held for one limit at most.
 
 mod recorded;
 mod tally;
+mod tune;
 
 pub(crate) use recorded::{Recorded, Source};
 pub(crate) use tally::{Made, Tally};
+pub(crate) use tune::Tuning;
 
 use crate::failure::Failure;
 use crate::hunt::Runner;
@@ -62,6 +67,33 @@ pub(crate) async fn measure(
         }
     }
     Ok(tally)
+}
+
+/// Makes replays, at most `most`, until it is clear what they should hold.
+///
+/// # Errors
+/// When a run cannot be started at all.
+pub(crate) async fn tune(
+    recorded: &Recorded,
+    following: &Following,
+    (tuning, most): (&mut Tuning, u32),
+    runner: &Runner<'_>,
+) -> Result<(), Failure> {
+    // A run in which the bench fails counts as tried, so that this ends.
+    for turn in 0..most {
+        let Some(holding) = tuning.next().filter(|_| !runner.is_interrupted()) else { return Ok(()) };
+        runner
+            .screen
+            .live(format!("choosing what to hold: {holding}, replay {} of at most {most}", turn + 1));
+        let following = Following { holding, ..following.clone() };
+        let made = one(recorded, Some(&following), turn, runner).await?;
+        if runner.is_interrupted() {
+            return Ok(());
+        }
+        runner.screen.line(&made.line_of_choice(holding));
+        tuning.add(holding, made.again);
+    }
+    Ok(())
 }
 
 /// Makes one run; keeps the folder of a replay that was violated again.

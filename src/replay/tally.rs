@@ -2,7 +2,7 @@
 
 use crate::hunt::Share;
 use crate::terminal::{BAD, DOUBT, FAINT};
-use nemesis::ReplayReport;
+use nemesis::{Holding, ReplayReport};
 use report::curves::wilson;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -37,13 +37,21 @@ pub(crate) struct Tally {
 impl Made {
     /// It for the terminal.
     pub(super) fn line(&self, number: u32) -> String {
-        let what = if self.replayed { "replay" } else { "plain rerun" };
+        self.line_named(&format!("{} {number}", if self.replayed { "replay" } else { "plain rerun" }))
+    }
+
+    /// The same of a replay before the choice of what is held.
+    pub(super) fn line_of_choice(&self, holding: Holding) -> String {
+        self.line_named(&format!("holds {holding}"))
+    }
+
+    fn line_named(&self, name: &str) -> String {
         let style = if self.again { BAD } else { DOUBT };
         let again = if self.again { "violated again" } else { "not violated" };
         let outcome =
             if self.failed { format!("failed: {}", self.reason) } else { format!("{style}{again}{style:#}") };
         let followed = self.report.as_ref().map(|report| format!("  {FAINT}{}{FAINT:#}", in_words(report)));
-        format!("  {what} {number}: {outcome}{}", followed.unwrap_or_default())
+        format!("  {name}: {outcome}{}", followed.unwrap_or_default())
     }
 }
 

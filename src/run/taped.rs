@@ -59,6 +59,14 @@ impl Turns for RecordedTurns {
     fn admit(&self, client: u32) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
         Box::pin(self.0.admit(client))
     }
+
+    fn depart(&self, client: u32) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.0.depart(client))
+    }
+
+    fn receive(&self, client: u32) -> Pin<Box<dyn Future<Output = ()> + Send + '_>> {
+        Box::pin(self.0.receive(client))
+    }
 }
 
 /// Writes what the tape of a cluster recorded.

@@ -51,13 +51,19 @@ fn replayed(folder: &Path, run: &Path, more: &[&str]) -> (Value, String) {
 fn run_without_lab_follows_faults_and_operations() {
     let folder = tempfile::tempdir().unwrap();
     let run = violated(folder.path(), "proxy");
-    let (summary, words) = replayed(folder.path(), &run, &[]);
+    let (summary, words) = replayed(folder.path(), &run, &["--tune", "2"]);
+    assert_eq!(summary["choice"]["of"], 2, "{summary:#}");
+    let held = summary["hold"].as_str().unwrap();
+    assert!(words.contains(&format!("holds {held}, chosen from 2 replays")), "{words}");
     assert!(words.contains("messages are not counted, because the run was not in a lab"), "{words}");
     let first = &summary["runs"][0]["followed"];
     // A violation may come, and end the replay, before the first point.
     assert!(first["points"].is_u64() && first["missed"].is_array(), "{summary:#}");
     assert!(first["order"]["in-order"].as_u64().unwrap() > 5, "{summary:#}");
     assert_eq!(summary["runs"][1]["followed"], Value::Null, "a plain rerun follows no schedule");
+    let refused = output(folder.path(), &["replay", run.to_str().unwrap(), "--hold", "sent=1"]);
+    assert_eq!(refused.status.code(), Some(2), "{}", said(&refused));
+    assert!(said(&refused).contains("`sent=1` needs a run in a lab"), "{}", said(&refused));
 }
 
 #[test]
@@ -75,13 +81,18 @@ fn run_in_a_lab_records_and_follows_messages() {
     let has = |key: &str| lines[1..].iter().filter(|line| line[key] != Value::Null).count();
     assert!(has("hash") > 20 && has("turn") > 20 && has("moment") >= 1, "{schedule}");
     assert!(lines[1..].is_sorted_by_key(|line| line["at"].as_u64()), "{schedule}");
-    let (summary, words) = replayed(folder.path(), &run, &["--follow", "operations,messages"]);
+    let follow = ["--follow", "operations,messages", "--hold", "messages=1"];
+    let (summary, words) = replayed(folder.path(), &run, &follow);
+    assert_eq!((&summary["hold"], &summary["choice"]), (&"messages=1".into(), &Value::Null), "{summary:#}");
     assert!(words.contains(&format!("{} messages", has("hash"))), "{words}");
     assert!(summary["runs"][0]["followed"]["order"]["in-order"].as_u64().unwrap() > 5, "{summary:#}");
     // Another program is a doubt, and a damaged line an error.
     std::fs::write(&path, schedule.replacen("\"program\":\"", "\"program\":\"/old", 1)).unwrap();
     let run = run.to_str().unwrap();
-    let other = output(folder.path(), &["replay", run, "--times", "1", "--no-plain", "--out", "other"]);
+    let other = output(
+        folder.path(),
+        &["replay", run, "--times", "1", "--no-plain", "--hold", "point", "--out", "other"],
+    );
     assert!(said(&other).contains("it was recorded with another program: /old"), "{}", said(&other));
     std::fs::write(&path, schedule.replacen("\"hash\":\"", "\"hash\":\"?", 1)).unwrap();
     let number = lines.iter().position(|line| line["hash"] != Value::Null).unwrap() + 1;

@@ -208,19 +208,26 @@ impl Client {
         interrupt: Interrupt<'_>,
     ) -> Ending {
         let shared = Arc::clone(&self.shared);
-        if let Some(turns) = shared.turns.get().filter(|_| when.phase == Phase::Load) {
+        let turns = shared.turns.get().filter(|_| when.phase == Phase::Load);
+        if let Some(turns) = turns {
             turns.admit(self.number).await;
         }
         shared.progress.begin();
         self.written.extend(operation.written_keys().filter_map(LoadSpec::key_number));
         shared.recorder.record(self.invocation(operation, when));
         (self.asked, self.stands_by) = (self.target, false);
+        if let Some(turns) = turns {
+            turns.depart(self.number).await;
+        }
         let mut sent = false;
         let happened = tokio::select! {
             biased;
             () = interrupt => None,
             answered = timeout(shared.timeout, self.exchange(operation, when.phase, &mut sent)) => Some(answered),
         };
+        if let Some(turns) = turns {
+            turns.receive(self.number).await;
+        }
         let happened = match (happened, sent) {
             (Some(Ok(happened)), _) => happened,
             (Some(Err(_)), true) => Happened::Timeout,

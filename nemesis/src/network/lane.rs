@@ -121,6 +121,12 @@ impl Lane {
         self.decide(bytes, now, &Counters::default())
     }
 
+    /// Whether no frame passes it now.
+    pub(super) fn is_shut(&self) -> bool {
+        let condition = self.lock().condition;
+        condition.stalled || condition.refused
+    }
+
     fn decide(&self, bytes: usize, now: Nanos, counters: &Counters) -> Fate {
         add(&counters.chunks, &counters.bytes, bytes);
         let state = &mut *self.lock();

@@ -1,7 +1,7 @@
 //! Starts and ends one fault on the testbed.
 
 use super::record::{FaultRecord, record};
-use crate::fault::{Proof, Stage, State, Strike};
+use crate::fault::{OnNodes, Proof, Stage, State, Strike};
 use crate::plan::PlannedFault;
 use crate::schedule::Moment;
 use crate::scope::Hit;
@@ -41,8 +41,10 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
     // It begins with the first node that feels it: the last kill comes later.
     let began = stage.recorder.now_ns();
     let tape = stage.testbed.tape();
-    tape.acts(fault.fault, Moment::Start, &fault.label);
+    tape.acts(fault.fault, Moment::Start, &fault.label, &nodes);
     let (in_force, proof) = fault.action.start(&strike(stage, fault, &hit), &mut own).await;
+    let ends = fault.kind.entry().nodes == OnNodes::Restarted;
+    tape.acted(fault.fault, Moment::Start, if ends { &nodes } else { &[] });
     let at = began.min(in_force);
     let started = FaultRecord {
         fault: fault.fault,
@@ -72,7 +74,7 @@ pub(super) async fn end(
 ) -> FaultRecord {
     let InForce { hit, mut state } = in_force;
     let tape = stage.testbed.tape();
-    tape.acts(fault.fault, Moment::End, &ended.label);
+    tape.acts(fault.fault, Moment::End, &ended.label, &ended.nodes);
     let went_on = match state.background.take() {
         Some(background) => background.finish().await,
         None => Proof::complete(),
@@ -80,6 +82,7 @@ pub(super) async fn end(
     let strike = strike(stage, fault, &hit);
     let met = fault.action.met(&strike, &state).await;
     let (at, proof) = fault.action.end(&strike, &state).await;
+    tape.acted(fault.fault, Moment::End, &[]);
     ended.healed = proof.complete && went_on.complete;
     ended.beyond_help = !ended.healed && proof.beyond_help;
     ended.healing = [went_on.evidence, proof.evidence].concat();

@@ -92,7 +92,7 @@ pub async fn run(
                 runner.follow();
                 runner.let_go();
             }
-            Some((fault, moment)) = replayed::next(&mut given) => runner.follow_schedule(fault, moment),
+            Some(given) = replayed::next(&mut given) => runner.obey(given),
             Some(index) = points.reached(), if waiting => runner.trigger(index, runner.now()),
             () = tokio::time::sleep_until(at(next.unwrap_or(0))), if next.is_some() => {
                 if let Some(Reverse((_, due, index))) = runner.due.pop() {
@@ -399,6 +399,9 @@ impl Runner {
                     None => break,
                 },
             }
+        }
+        if self.stage.testbed.tape().is_replay() {
+            self.stage.testbed.free_syncs().await;
         }
         let mut left = self.stage.testbed.heal_all().await.map(drop).map_err(|error| error.to_string());
         let nodes_down = !self.stage.testbed.gone().is_empty();

@@ -2,12 +2,13 @@
 
 use super::{Due, Runner, State};
 use crate::plan::{PlannedFault, Trigger};
-use crate::schedule::Moment;
+use crate::schedule::{Given, Moment};
 use std::cmp::Reverse;
+use std::sync::Arc;
 use tokio::sync::mpsc::UnboundedReceiver;
 
-/// The next fault whose point is reached; never resolves if this is no replay.
-pub(super) async fn next(given: &mut Option<UnboundedReceiver<(u32, Moment)>>) -> Option<(u32, Moment)> {
+/// The next order of the schedule; never resolves if this is no replay.
+pub(super) async fn next(given: &mut Option<UnboundedReceiver<Given>>) -> Option<Given> {
     match given {
         Some(given) => given.recv().await,
         None => std::future::pending().await,
@@ -20,8 +21,29 @@ impl Runner {
         self.stage.testbed.tape().decides(fault.fault, moment)
     }
 
+    /// Does what the schedule orders.
+    pub(super) fn obey(&mut self, given: Given) {
+        match given {
+            Given::Strike(fault, moment) => self.follow_schedule(fault, moment),
+            Given::HoldSyncs => {
+                let stage = Arc::clone(&self.stage);
+                tokio::spawn(async move {
+                    // Without disks in memory nothing is held, and the requests leave at the limit.
+                    if stage.testbed.hold_syncs().await.is_ok() {
+                        stage.testbed.tape().armed();
+                    }
+                });
+            }
+            Given::FreeSyncs => {
+                let stage = Arc::clone(&self.stage);
+                tokio::spawn(async move { stage.testbed.free_syncs().await });
+            }
+            Given::Release => {}
+        }
+    }
+
     /// Begins or ends a fault whose point is reached.
-    pub(super) fn follow_schedule(&mut self, fault: u32, moment: Moment) {
+    fn follow_schedule(&mut self, fault: u32, moment: Moment) {
         let Some(index) = self.faults.iter().position(|scheduled| scheduled.fault.fault == fault) else {
             return;
         };

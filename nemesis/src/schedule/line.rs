@@ -2,6 +2,7 @@
 
 use super::cues::{Cue, Moment};
 use super::order::Entry;
+use super::window::{Holding, Op, Window};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
@@ -59,6 +60,9 @@ pub(super) struct FaultLine {
     pub(super) gap: u64,
     /// Messages on each link since the invocation; links without one are left out.
     pub(super) messages: BTreeMap<String, u64>,
+    /// The nodes that it hit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) nodes: Vec<String>,
     /// What it did, with the syncs that it held and the clocks that it shifted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) evidence: Vec<String>,
@@ -249,18 +253,43 @@ impl Schedule {
         self.unrecorded
     }
 
+    /// Completions just before a fault that a holding moves to the fault, by the number of the turn, with the time of the fault.
+    ///
+    /// Their requests wait for every invocation before the fault, so none of these may wait for them.
+    fn moved(&self, holding: Holding) -> BTreeMap<usize, u64> {
+        let mut held: BTreeMap<Op, u64> = BTreeMap::new();
+        for line in self.faults.iter().filter(|line| line.moment == Moment::Start) {
+            let window = Window::at(&self.turns, line.at).under(holding, &self.turns, line.at);
+            held.extend(window.ops.iter().filter(|(_, op)| !op.open).map(|(op, _)| (*op, line.at)));
+        }
+        let mut invoked: BTreeMap<u32, u64> = BTreeMap::new();
+        let mut moved = BTreeMap::new();
+        for (index, turn) in self.turns.iter().enumerate() {
+            let number = invoked.entry(turn.client).or_default();
+            match turn.turn {
+                Turn::Invoked => *number += 1,
+                Turn::Completed => moved.extend(held.get(&(turn.client, *number)).map(|at| (index, *at))),
+            }
+        }
+        moved
+    }
+
     /// The order of turns, of messages, or of both: lanes below `links` are links, numbered by `link`; then come two for each
     /// client.
     pub(super) fn order(
         &self,
-        (with_turns, with_messages): (bool, bool),
+        (with_turns, with_messages, holding): (bool, bool, Holding),
         links: usize,
         link: impl Fn(&str) -> Option<usize>,
     ) -> Vec<Entry> {
-        let turn = |line: &TurnLine| (line.at, Entry { lane: lane(links, line.client, line.turn), hash: 0 });
+        let moved = self.moved(holding);
+        let turn = |(index, line): (usize, &TurnLine)| {
+            let at = moved.get(&index).map_or(line.at, |at| line.at.max(*at));
+            (at, Entry { lane: lane(links, line.client, line.turn), hash: 0 })
+        };
         let message =
             |line: &MessageLine| Some((line.at, Entry { lane: link(&line.link)?, hash: line.hash() }));
-        let turns = self.turns.iter().filter(|_| with_turns).map(turn);
+        let turns = self.turns.iter().enumerate().filter(|_| with_turns).map(turn);
         let background = self.background();
         let messages =
             self.messages.iter().filter(|line| with_messages && !background.contains(&line.hash()));
@@ -291,8 +320,15 @@ impl Schedule {
         background.map(|(hash, _)| hash).collect()
     }
 
-    /// The points of its faults; `link` numbers the links, of which there are `links`.
-    pub(super) fn cues(&self, links: usize, link: impl Fn(&str) -> Option<usize>) -> Vec<Cue> {
+    /// The points of its faults, with what a holding holds around them; `link` numbers the links, of which there are `links`.
+    pub(super) fn cues(
+        &self,
+        holding: Holding,
+        links: usize,
+        link: impl Fn(&str) -> Option<usize>,
+    ) -> Vec<Cue> {
+        let nodes = &self.header.nodes;
+        let numbered = |name: &String| nodes.iter().position(|node| node == name);
         let background = self.background();
         let foreground: Vec<&MessageLine> =
             self.messages.iter().filter(|line| !background.contains(&line.hash())).collect();
@@ -308,6 +344,8 @@ impl Schedule {
                     last = message.at;
                 }
             }
+            // An end comes at its point, whatever its beginning held.
+            let holding = if line.moment == Moment::Start { holding } else { Holding::Point };
             Cue {
                 fault: line.fault,
                 moment: line.moment,
@@ -316,6 +354,8 @@ impl Schedule {
                 since: line.since,
                 gap: line.at - last,
                 messages,
+                nodes: line.nodes.iter().filter_map(numbered).collect(),
+                window: Window::at(&self.turns, line.at).under(holding, &self.turns, line.at),
             }
         };
         self.faults.iter().map(cue).collect()
@@ -345,6 +385,7 @@ mod tests {
             since: 4,
             gap: 1,
             messages: [("n1>n2".to_owned(), 2)].into(),
+            nodes: vec!["n1".to_owned()],
             evidence: vec!["pid 7 ended by signal 9".to_owned()],
         };
         Schedule {
@@ -363,7 +404,7 @@ mod tests {
         let second = text.lines().nth(3).unwrap();
         assert_eq!(
             second,
-            r#"{"fault":1,"moment":"start","label":"kill n1","at":20,"invoked":3,"completed":2,"since":4,"gap":1,"messages":{"n1>n2":2},"evidence":["pid 7 ended by signal 9"]}"#
+            r#"{"fault":1,"moment":"start","label":"kill n1","at":20,"invoked":3,"completed":2,"since":4,"gap":1,"messages":{"n1>n2":2},"nodes":["n1"],"evidence":["pid 7 ended by signal 9"]}"#
         );
     }
 
@@ -371,9 +412,22 @@ mod tests {
     fn order_is_that_of_times() {
         let link = |name: &str| Some(usize::from(name == "n2>n1"));
         let lanes = |with| schedule().order(with, 2, link).iter().map(|one| one.lane).collect::<Vec<_>>();
-        assert_eq!(lanes((true, true)), [4, 0, 1]);
-        assert_eq!(lanes((true, false)), [4]);
-        assert_eq!(lanes((false, true)), [0, 1]);
+        assert_eq!(lanes((true, true, Holding::Point)), [4, 0, 1]);
+        assert_eq!(lanes((true, false, Holding::Point)), [4]);
+        assert_eq!(lanes((false, true, Holding::Point)), [0, 1]);
+    }
+
+    #[test]
+    fn held_request_keeps_no_invocation_waiting() {
+        let turn = |at, client, turn| TurnLine { at, client, turn };
+        let turns = vec![turn(5, 1, Turn::Invoked), turn(8, 1, Turn::Completed), turn(12, 2, Turn::Invoked)];
+        let schedule = Schedule { turns, ..schedule() };
+        let lanes = |holding| {
+            let order = schedule.order((true, false, holding), 2, |_| None);
+            order.iter().map(|one| one.lane).collect::<Vec<_>>()
+        };
+        assert_eq!(lanes(Holding::Point), [4, 5, 6]);
+        assert_eq!(lanes(Holding::Answers), [4, 6, 5], "the completion comes with the fault at 20");
     }
 
     #[test]

@@ -1,9 +1,12 @@
 //! The tape of a running load: counts, records, and in a replay holds back what comes too early.
 
-use super::cues::{Cues, Moment};
-use super::line::{FaultLine, Header, MessageLine, Schedule, Turn, TurnLine, lane};
+mod clients;
+
+use super::cues::{Cues, Given, Moment};
+use super::line::{FaultLine, Header, MessageLine, Schedule, TurnLine};
 use super::order::{Arrival, Entry, Nanos, Order};
 use super::report::{self, ReplayReport};
+use super::window::Holding;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
@@ -25,6 +28,8 @@ pub struct Following {
     pub operations: bool,
     /// Whether messages keep the recorded order.
     pub messages: bool,
+    /// What is held when a fault is about to strike.
+    pub holding: Holding,
     /// The longest that one event is held.
     pub limit: Duration,
 }
@@ -46,6 +51,8 @@ pub struct Tape {
     last: AtomicU64,
     recorded: Mutex<Vec<Message>>,
     unrecorded: AtomicU64,
+    /// The nodes that have fallen with what they had sent, one bit each.
+    fallen: AtomicU64,
     state: Mutex<State>,
     /// Wakes the thread that watches for points.
     changed: Condvar,
@@ -71,6 +78,8 @@ struct State {
     /// The last invocation, and the counts then.
     anchor: (Nanos, Vec<u64>),
     turns: Vec<TurnLine>,
+    /// How many operations each client has invoked.
+    numbers: BTreeMap<u32, u64>,
     faults: Vec<FaultLine>,
     followed: Option<Follower>,
 }
@@ -84,9 +93,9 @@ struct Follower {
     messages: bool,
     /// The hashes of messages that are neither counted nor held.
     background: BTreeSet<u64>,
-    given: UnboundedSender<(u32, Moment)>,
+    given: UnboundedSender<Given>,
     /// Taken by the runner of the faults.
-    receiver: Option<UnboundedReceiver<(u32, Moment)>>,
+    receiver: Option<UnboundedReceiver<Given>>,
 }
 
 /// A message in memory, a third of its line.
@@ -118,6 +127,7 @@ impl Tape {
             completed: 0,
             anchor: (0, vec![0; links]),
             turns: Vec::new(),
+            numbers: BTreeMap::new(),
             faults: Vec::new(),
             followed: None,
         };
@@ -130,6 +140,7 @@ impl Tape {
             last: AtomicU64::new(0),
             recorded: Mutex::default(),
             unrecorded: AtomicU64::new(0),
+            fallen: AtomicU64::new(0),
             open: AtomicBool::new(false),
             state: Mutex::new(state),
             changed: Condvar::new(),
@@ -146,11 +157,13 @@ impl Tape {
         let limit = nanos(following.limit);
         let schedule = &following.schedule;
         let link = |link: &str| self.link_named(link);
-        let cues = schedule.cues(self.links(), link);
-        let entries = schedule.order((following.operations, following.messages), self.links(), link);
+        let holding = following.holding;
+        let cues = schedule.cues(holding, self.links(), link);
+        let followed = (following.operations, following.messages, holding);
+        let entries = schedule.order(followed, self.links(), link);
         let (given, receiver) = unbounded_channel();
         self.lock().followed = Some(Follower {
-            cues: Cues::new(cues, limit),
+            cues: Cues::new(cues, limit, holding),
             order: Order::new(entries, limit),
             operations: following.operations,
             messages: following.messages,
@@ -172,6 +185,7 @@ impl Tape {
         (state.invoked, state.completed, state.anchor) = (0, 0, (0, self.counted()));
         self.messages().clear();
         state.turns.clear();
+        state.numbers.clear();
         if let Some(followed) = &mut state.followed {
             followed.cues.invoked(0, &state.anchor.1, 0);
         }
@@ -184,74 +198,6 @@ impl Tape {
         self.open.store(false, Relaxed);
         self.turn.notify_waiters();
         self.ring();
-    }
-
-    /// A client has invoked an operation.
-    pub fn invoked(&self, client: u32) {
-        if !self.open.load(Relaxed) {
-            return;
-        }
-        let state = &mut *self.lock();
-        let now = self.now();
-        state.invoked += 1;
-        self.note(state, TurnLine { at: now, client, turn: Turn::Invoked });
-        state.anchor.0 = now;
-        for (before, count) in state.anchor.1.iter_mut().zip(&self.counts) {
-            *before = count.load(Relaxed);
-        }
-        if let Some(followed) = &mut state.followed {
-            followed.cues.invoked(state.invoked, &state.anchor.1, now);
-            self.changed.notify_all();
-            self.turn.notify_waiters();
-        }
-    }
-
-    /// An operation of a client has completed.
-    pub fn completed(&self, client: u32) {
-        if !self.open.load(Relaxed) {
-            return;
-        }
-        let state = &mut *self.lock();
-        state.completed += 1;
-        self.note(state, TurnLine { at: self.now(), client, turn: Turn::Completed });
-        if let Some(followed) = state.followed.as_mut().filter(|followed| followed.operations) {
-            followed.order.happened(lane(self.links(), client, Turn::Completed), 0);
-            self.turn.notify_waiters();
-            self.ring();
-        }
-    }
-
-    /// Waits until it is this client's turn to invoke an operation.
-    pub async fn admit(&self, client: u32) {
-        let mut ticket = None;
-        loop {
-            let notified = self.turn.notified();
-            let Some(wait) = self.waits(client, &mut ticket) else { return };
-            // A signal that came before the wait is caught by the timeout.
-            let _ = tokio::time::timeout(wait, notified).await;
-        }
-    }
-
-    /// How long a client must wait; none if it is its turn.
-    fn waits(&self, client: u32, ticket: &mut Option<Ticket>) -> Option<Duration> {
-        if !self.open.load(Relaxed) {
-            return None;
-        }
-        let state = &mut *self.lock();
-        let now = self.now();
-        let followed = state.followed.as_mut()?;
-        if followed.cues.holds_clients(now) {
-            return Some(Duration::from_millis(5));
-        }
-        if !followed.operations {
-            return None;
-        }
-        if asks(&mut followed.order, lane(self.links(), client, Turn::Invoked), 0, ticket, now) {
-            self.turn.notify_waiters();
-            self.ring();
-            return None;
-        }
-        Some(Duration::from_nanos(ticket.map_or(0, |ticket| ticket.until.saturating_sub(now))))
     }
 
     /// Whether a message may pass a link now. In a run that is no replay each passes.
@@ -271,12 +217,14 @@ impl Tape {
         if self.follows.load(Relaxed) {
             let state = &mut *self.lock();
             let Some(followed) = &mut state.followed else { return true };
-            if followed.background.contains(&hash) {
+            let count = self.counts[link].load(Relaxed);
+            let held = followed.cues.holds_link(link, count, self.nodes.len(), now);
+            let held = held && (followed.cues.loses_messages() || !followed.background.contains(&hash));
+            if !held && followed.background.contains(&hash) {
                 self.keep(Message { at: now, link, bytes, hash });
                 return true;
             }
-            let held = followed.cues.holds_link(link, self.counts[link].load(Relaxed), now)
-                || followed.messages && !asks(&mut followed.order, link, hash, ticket, now);
+            let held = held || followed.messages && !asks(&mut followed.order, link, hash, ticket, now);
             if held {
                 return false;
             }
@@ -309,8 +257,8 @@ impl Tape {
         Duration::from_nanos(until.saturating_sub(now))
     }
 
-    /// A fault begins to act.
-    pub(crate) fn acts(&self, fault: u32, moment: Moment, label: &str) {
+    /// A fault begins to act on these nodes.
+    pub(crate) fn acts(&self, fault: u32, moment: Moment, label: &str, nodes: &[String]) {
         if !self.open.load(Relaxed) {
             return;
         }
@@ -333,10 +281,47 @@ impl Tape {
             since: now - state.anchor.0,
             gap: now - state.anchor.0.max(self.last.load(Relaxed)).min(now),
             messages,
+            nodes: nodes.to_vec(),
             evidence: Vec::new(),
         });
         if let Some(followed) = &mut state.followed {
             followed.cues.acts(fault, moment, now);
+            self.changed.notify_all();
+        }
+    }
+
+    /// A fault has acted; these nodes ended with it.
+    pub(crate) fn acted(&self, fault: u32, moment: Moment, ended: &[String]) {
+        if !self.open.load(Relaxed) {
+            return;
+        }
+        let state = &mut *self.lock();
+        let now = self.now();
+        let Some(followed) = &mut state.followed else { return };
+        if followed.cues.loses_messages() {
+            let bit = |name| {
+                self.nodes
+                    .iter()
+                    .position(|node| node == name)
+                    .and_then(|node| 1_u64.checked_shl(u32::try_from(node).ok()?))
+            };
+            let ended = ended.iter().filter_map(bit).fold(0, |all, bit| all | bit);
+            self.fallen.fetch_or(ended, Relaxed);
+        }
+        followed.cues.acted(fault, moment, now);
+        self.changed.notify_all();
+        self.ring();
+    }
+
+    /// The nodes that have fallen with what they had sent since this was asked last, one bit each.
+    pub(crate) fn take_fallen(&self) -> u64 {
+        if self.fallen.load(Relaxed) == 0 { 0 } else { self.fallen.swap(0, Relaxed) }
+    }
+
+    /// The disks hold all syncs.
+    pub(crate) fn armed(&self) {
+        if let Some(followed) = &mut self.lock().followed {
+            followed.cues.armed();
             self.changed.notify_all();
         }
     }
@@ -356,8 +341,13 @@ impl Tape {
         self.lock().followed.as_ref().is_some_and(|followed| followed.cues.has(fault, moment))
     }
 
+    /// Whether a recorded schedule is followed.
+    pub(crate) fn is_replay(&self) -> bool {
+        self.follows.load(Relaxed)
+    }
+
     /// The faults whose points are reached, as they are; none if this is no replay.
-    pub(crate) fn take_given(&self) -> Option<UnboundedReceiver<(u32, Moment)>> {
+    pub(crate) fn take_given(&self) -> Option<UnboundedReceiver<Given>> {
         self.lock().followed.as_mut()?.receiver.take()
     }
 
@@ -408,11 +398,17 @@ impl Tape {
         let now = self.now();
         let (counts, last) = (self.counted(), self.last.load(Relaxed));
         let Some(followed) = &mut state.followed else { return TICK };
-        if let Some(given) = followed.cues.due(&counts, last, now) {
+        let mut moves = false;
+        if let Some(over) = followed.cues.proceed(now) {
+            let _ = followed.given.send(over);
+            moves = true;
+        }
+        while let Some(given) = followed.cues.due(&counts, last, now) {
             // The runner is gone when all faults are over.
             let _ = followed.given.send(given);
+            moves = true;
         }
-        if followed.cues.proceed(now) {
+        if moves {
             self.turn.notify_waiters();
             self.ring();
         }
@@ -423,14 +419,6 @@ impl Tape {
     fn ring(&self) {
         if let Some(Bell(ring)) = self.bell.get() {
             ring();
-        }
-    }
-
-    fn note(&self, state: &mut State, turn: TurnLine) {
-        if state.turns.len() < EVENTS_MAX {
-            state.turns.push(turn);
-        } else {
-            self.unrecorded.fetch_add(1, Relaxed);
         }
     }
 

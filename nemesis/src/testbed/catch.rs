@@ -43,6 +43,20 @@ impl Testbed {
         Ok(caught.into_values().flatten().collect())
     }
 
+    /// Holds the next syncs with changes of all nodes, until [`free_syncs`](Self::free_syncs).
+    pub(crate) async fn hold_syncs(&self) -> Result<(), TestbedError> {
+        let armed = self.nodes.keys().map(|node| self.with_disk(node, |disk| disk.arm(Some(Catch::Changes))));
+        join_all(armed).await.into_iter().collect()
+    }
+
+    /// Answers the syncs that are held, if the disks of the nodes are in memory.
+    pub(crate) async fn free_syncs(&self) {
+        let armed: Vec<String> =
+            self.nodes.iter().filter(|(_, node)| node.disk.is_some()).map(|(name, _)| name.clone()).collect();
+        // A disk whose process is gone holds nothing.
+        let _ = self.disarm(&armed).await;
+    }
+
     async fn catch(
         &self,
         nodes: &[String],

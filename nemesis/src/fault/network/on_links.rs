@@ -4,6 +4,7 @@ use super::evidence;
 use crate::fault::proof::{Met, Proof};
 use crate::fault::stage::{OnLinks, State, Strike};
 use crate::network::LinkFault;
+use crate::schedule::Moment;
 
 /// The counters of the links so far.
 pub(super) fn counters(strike: &Strike<'_>) -> OnLinks {
@@ -18,6 +19,8 @@ pub(super) async fn start(strike: &Strike<'_>, fault: LinkFault, state: &mut Sta
     for link in &strike.hit.links {
         strike.testbed().apply(link, strike.claim, fault);
     }
+    // The evidence takes longer than a replay should hold anything.
+    strike.testbed().tape().acted(strike.claim, Moment::Start, &[]);
     let settled = before.and(strike.testbed().settle().await);
     let at = strike.now_ns();
     match settled {
@@ -34,6 +37,7 @@ pub(super) async fn end(strike: &Strike<'_>, fault: LinkFault, state: &State) ->
     for link in strike.hit.links.iter().rev() {
         strike.testbed().release(link, strike.claim);
     }
+    strike.testbed().tape().acted(strike.claim, Moment::End, &[]);
     let settled = strike.testbed().settle().await;
     let at = strike.now_ns();
     if let Err(error) = settled {

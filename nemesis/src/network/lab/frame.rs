@@ -113,6 +113,7 @@ pub(super) struct Data<'a> {
     pub(super) payload: &'a [u8],
     pub(super) begins: bool,
     pub(super) ends: bool,
+    pub(super) resets: bool,
 }
 
 /// Reads the payload of the TCP segment in a frame, if there is one.
@@ -127,6 +128,7 @@ pub(super) fn data(frame: &[u8]) -> Option<Data<'_>> {
         payload: &frame[parts.payload..parts.end],
         begins: flags & SYN != 0,
         ends: flags & (FIN | RST) != 0,
+        resets: flags & RST != 0,
     })
 }
 

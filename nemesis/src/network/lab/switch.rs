@@ -343,7 +343,10 @@ impl Switch {
     /// Sends the frames whose turn has come.
     fn send_released(&mut self) {
         while let Some((from, to, frame)) = self.gate.as_mut().and_then(Gate::released) {
-            self.send(from, to, &frame);
+            // A cut that has come meanwhile stops it, as it stops what the sender sends again.
+            if !self.fabric.lane(from, to).is_shut() {
+                self.send(from, to, &frame);
+            }
         }
     }
 
