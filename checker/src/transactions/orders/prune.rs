@@ -140,7 +140,9 @@ impl<'p> Saturation<'p> {
             }
             let mut by_chain: Vec<_> = by_chain.into_iter().collect();
             by_chain.sort_unstable();
-            by_chain.iter_mut().for_each(|(_, written)| written.sort_unstable());
+            for (_, written) in &mut by_chain {
+                written.sort_unstable();
+            }
             by_chain
         });
         let given = (0..).zip(&problem.entries).flat_map(|(reader, entry)| {

@@ -100,7 +100,7 @@ struct Repeated {
 /// The values that were written more than once, as far as they were read.
 #[derive(Debug)]
 struct Values {
-    values: Vec<Repeated>,
+    all: Vec<Repeated>,
     /// By key and index of a writer: its value, or [`NONE`].
     written: Vec<Vec<u32>>,
     /// By entry: the keys it read such a value of, and the values.
@@ -110,7 +110,7 @@ struct Values {
 impl Values {
     fn new(problem: &Problem) -> Self {
         let mut this = Self {
-            values: Vec::new(),
+            all: Vec::new(),
             written: problem.writers.iter().map(|writers| vec![NONE; writers.len()]).collect(),
             read: vec![Vec::new(); problem.entries.len()],
         };
@@ -119,10 +119,10 @@ impl Values {
             let known =
                 open.candidates.iter().map(|index| written[*index as usize]).find(|value| *value != NONE);
             let value = known.unwrap_or_else(|| {
-                this.values.push(Repeated::default());
-                small(this.values.len() - 1)
+                this.all.push(Repeated::default());
+                small(this.all.len() - 1)
             });
-            let about = &mut this.values[value as usize];
+            let about = &mut this.all[value as usize];
             for index in &open.candidates {
                 if std::mem::replace(&mut written[*index as usize], value) == NONE {
                     about.writers += 1;
@@ -144,7 +144,7 @@ impl Values {
         match self.of(key, index) {
             NONE => Unread::default(),
             value => {
-                let about = &self.values[value as usize];
+                let about = &self.all[value as usize];
                 if about.writers == 0 { about.readers } else { Unread::default() }
             }
         }
@@ -279,7 +279,7 @@ impl<'p> Start<'p> {
             return may;
         }
         if let Some(value) = self.awaits(entry) {
-            self.values.values[value as usize].waiting.push(node);
+            self.values.all[value as usize].waiting.push(node);
             return false;
         }
         let problem = self.problem;
@@ -375,7 +375,7 @@ impl<'p> Start<'p> {
                 self.wake(*key);
             }
             for (key, value) in std::mem::take(&mut self.values.read[entry as usize]) {
-                self.values.values[value as usize].readers.remove(entry);
+                self.values.all[value as usize].readers.remove(entry);
                 self.wake(key);
             }
             if problem.means.apart() {
@@ -400,7 +400,7 @@ impl<'p> Start<'p> {
         if value == NONE {
             return;
         }
-        let about = &mut self.values.values[value as usize];
+        let about = &mut self.values.all[value as usize];
         about.writers -= 1;
         for node in std::mem::take(&mut about.waiting) {
             if !self.placed[node as usize] {
