@@ -86,12 +86,13 @@ fn main() {
             (read.invoked, read.completed) = (end + 1, Some(end + 2));
             operations.push(read);
         }
+        let columns: history::Operations = operations.iter().collect();
         let mut times = Vec::new();
         let mut verdict = "";
         for _ in 0..RUNS {
             let start = Instant::now();
             let limits = Limits { stop: &|| start.elapsed() > DEADLINE, ..Limits::DEFAULT };
-            verdict = match check(&operations, case.model, &limits) {
+            verdict = match check(&columns, case.model, &limits) {
                 Verdict::Valid { .. } => "valid",
                 Verdict::Invalid(_) => "invalid",
                 Verdict::Unknown { .. } => "unknown",

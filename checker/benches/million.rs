@@ -15,7 +15,7 @@ use checker::follow::{Follower, Progress};
 use checker::limits::Limits;
 use checker::linearizability::{Model, Verdict, check, check_certified};
 use generate::{CAS_REGISTER, Shape, sound};
-use history::{Event, Kind, Operation, Outcome, Process};
+use history::{Event, Kind, Operation, Operations, Outcome, Process};
 use serde_json::Value;
 use std::time::{Duration, Instant};
 use threads::Threads;
@@ -109,6 +109,7 @@ fn events(operations: &[Operation]) -> Vec<Event> {
 
 /// Judges the same history on one thread and on two, in turns, so that both meet the same neighbours.
 fn in_turns(history: &str, operations: &[Operation], model: Model) {
+    let operations: &Operations = &operations.iter().collect();
     let (mut times, mut spent) = ([Vec::new(), Vec::new()], [0.0, 0.0]);
     for _ in 0..RUNS {
         for (index, threads) in [(0, 1), (1, 2)] {
@@ -147,16 +148,17 @@ fn processor_time() -> f64 {
 
 /// Judges the same history at once, with an order and its confirmation, and event by event.
 fn every_way(history: &str, operations: &[Operation], model: Model) {
-    let one = measure(|| check(operations, model, &Limits::DEFAULT));
+    let columns: Operations = operations.iter().collect();
+    let one = measure(|| check(&columns, model, &Limits::DEFAULT));
     row(history, "`check`", &one, &say(&one.result));
     if operations.last().is_some_and(|operation| operation.key.is_some()) {
         in_turns(history, operations, model);
     }
     if matches!(one.result, Verdict::Valid { .. }) {
-        let certified = measure(|| check_certified(operations, model, &Limits::DEFAULT));
+        let certified = measure(|| check_certified(&columns, model, &Limits::DEFAULT));
         row(history, "`check_certified`", &certified, &say(&certified.result.0));
         let order = certified.result.1.expect("it is valid");
-        let confirmed = measure(|| confirm(operations, model, &order));
+        let confirmed = measure(|| confirm(&columns, model, &order));
         row(history, "`confirm`", &confirmed, &format!("{:?}", confirmed.result));
     }
     let events = events(operations);
@@ -211,8 +213,9 @@ fn main() {
         return all();
     };
     // One large history by itself: what a process needs for it altogether, and for each operation.
-    let before = memory("VmRSS:");
     let history = sound(&shape(operations, 10, 1, 1), 42);
+    let before = memory("VmRSS:");
+    let history: Operations = history.iter().collect();
     let held = memory("VmRSS:") - before;
     let judged = measure(|| check(&history, Model::CasRegister, &Limits::DEFAULT));
     let each = |mebibytes: f64| mebibytes * 1024.0 * 1024.0 / operations as f64;

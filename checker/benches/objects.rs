@@ -139,6 +139,7 @@ fn main() {
     println!("|---|---|---|---|---|");
     let word = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     for (about, model, operations) in cases() {
+        let operations: history::Operations = operations.iter().collect();
         if !format!("{model} {about}").contains(&word) {
             continue;
         }

@@ -7,7 +7,7 @@
 use checker::Answer;
 use checker::limits::Limits;
 use checker::transactions::{Consistency, Options, check};
-use history::Operation;
+use history::Operations;
 use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 /// The operations of a file, of a folder with one of dbcop, or of a folder of logs.
-fn read(path: &Path) -> Result<Vec<Operation>, Box<dyn Error>> {
+fn read(path: &Path) -> Result<Operations, Box<dyn Error>> {
     let of_dbcop = path.join("history.bincode");
     let mut files = if of_dbcop.is_file() { vec![of_dbcop] } else { vec![path.to_owned()] };
     if path.is_dir() && files == [path] {
@@ -58,10 +58,10 @@ fn read(path: &Path) -> Result<Vec<Operation>, Box<dyn Error>> {
         }
     }
     let name = files.first().ok_or("a folder without logs")?.to_string_lossy().into_owned();
-    Ok(formats::read(&bytes, &name, &formats::Options::default())?.operations()?)
+    Ok(formats::read(&bytes, &name, &formats::Options::default())?.take_operations()?)
 }
 
-fn decide(operations: &[Operation], model: Consistency) -> String {
+fn decide(operations: &Operations, model: Consistency) -> String {
     let mut times = Vec::new();
     let mut verdict = None;
     while times.len() < RUNS && times.iter().sum::<Duration>() < DEADLINE {

@@ -10,7 +10,7 @@ mod planted;
 
 use checker::transactions::{Options, Workload, check};
 use database::{Mode, Shape, run};
-use history::{Operation, Outcome};
+use history::{Operations, OutcomeRef};
 use planted::{Planted, plant};
 use std::time::{Duration, Instant};
 
@@ -58,7 +58,7 @@ fn main() {
     );
     println!("|---|---|---|---|---|---|---|---|");
     for (shape, planted) in cases() {
-        let operations = plant(run(&shape, 42), shape.workload, planted);
+        let operations: Operations = plant(run(&shape, 42), shape.workload, planted).into_iter().collect();
         let mut times = Vec::new();
         let mut found = String::new();
         for _ in 0..RUNS {
@@ -85,10 +85,10 @@ fn milliseconds(time: Duration) -> String {
     format!("{:.1} ms", time.as_secs_f64() * 1e3)
 }
 
-fn elements(operations: &[Operation]) -> usize {
-    let steps = operations.iter().filter_map(|operation| match &operation.outcome {
-        Outcome::Ok(steps) => steps.as_array(),
-        Outcome::Fail { .. } | Outcome::Info { .. } => None,
+fn elements(operations: &Operations) -> usize {
+    let steps = operations.iter().filter_map(|operation| match operation.outcome {
+        OutcomeRef::Ok(steps) => steps.as_array(),
+        OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => None,
     });
     steps.flatten().map(|step| step[2].as_array().map_or(1, Vec::len)).sum()
 }

@@ -4,7 +4,7 @@
 
 use checker::limits::Limits;
 use checker::linearizability::{Specification, Verdict, check_against};
-use history::{Operation, Outcome, pair, read_jsonl};
+use history::{OperationRef, OutcomeRef, pair, read_jsonl};
 
 /// Money goes in, and comes out as long as there is some: `deposit n`, `withdraw n` → true or false.
 struct Account;
@@ -25,12 +25,12 @@ impl Specification for Account {
         0
     }
 
-    fn action(&self, operation: &Operation) -> Result<Option<Action>, String> {
+    fn action(&self, operation: OperationRef<'_>) -> Result<Option<Action>, String> {
         let amount = operation.argument.as_u64().ok_or("the amount is no number")?;
-        Ok(match (operation.f.as_str(), &operation.outcome) {
-            (_, Outcome::Fail { .. }) => None,
+        Ok(match (operation.f, operation.outcome) {
+            (_, OutcomeRef::Fail { .. }) => None,
             ("deposit", _) => Some(Action::Deposit(amount)),
-            ("withdraw", Outcome::Ok(given)) if given.as_bool() == Some(false) => {
+            ("withdraw", OutcomeRef::Ok(given)) if given.as_bool() == Some(false) => {
                 Some(Action::Refuse(amount))
             }
             ("withdraw", _) => Some(Action::Withdraw(amount)),

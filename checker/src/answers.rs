@@ -1,7 +1,7 @@
 //! Answers of transactions that leave out steps of their requests.
 
 use crate::words;
-use history::{Operation, Outcome};
+use history::{Operation, Operations, Outcome, ToOperations};
 use serde_json::Value;
 
 /// Another reading of a history: its answers have the steps that they leave out.
@@ -18,14 +18,15 @@ pub struct Completed {
 /// The readings of a history in which answers have the writes of their requests, and name keys as these do. A read that
 /// several steps of a request may be is the first of them in one reading, and the last in the other. Empty if every answer
 /// has all writes of its request.
-pub fn completed(operations: &[Operation]) -> Vec<Completed> {
+pub fn completed(operations: &(impl ToOperations + ?Sized)) -> Vec<Completed> {
+    let operations = &*operations.to_operations();
     let mut readings: Vec<Completed> =
         [false, true].into_iter().filter_map(|from_end| reading(operations, from_end)).collect();
     readings.dedup();
     readings
 }
 
-fn reading(operations: &[Operation], from_end: bool) -> Option<Completed> {
+fn reading(operations: &Operations, from_end: bool) -> Option<Completed> {
     let mut operations = operations.to_vec();
     let mut first: Option<(usize, String)> = None;
     for (index, operation) in operations.iter_mut().enumerate() {

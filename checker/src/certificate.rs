@@ -10,7 +10,7 @@ pub mod transactions;
 mod unordered;
 
 use crate::linearizability::Model;
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef, ToOperations};
 use objects::Object;
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
@@ -63,16 +63,20 @@ pub enum Mismatch {
 ///
 /// # Errors
 /// The first mismatch found.
-pub fn confirm(operations: &[Operation], model: Model, orders: &Linearization) -> Result<(), Mismatch> {
+pub fn confirm(
+    operations: &(impl ToOperations + ?Sized),
+    model: Model,
+    orders: &Linearization,
+) -> Result<(), Mismatch> {
+    let operations = &*operations.to_operations();
     let keyed = model == Model::Kv;
     let single = matches!(model, Model::Register | Model::CasRegister | Model::Kv);
     let may_happen = if single { may_happen } else { objects::may_happen };
-    let must_happen = |operation: &Operation| {
-        let info = matches!(operation.outcome, Outcome::Info { .. });
+    let must_happen = |operation: OperationRef<'_>| {
+        let info = matches!(operation.outcome, OutcomeRef::Info { .. });
         !info && operation.completed.is_some() && may_happen(operation)
     };
-    let texts: HashSet<_> =
-        operations.iter().filter(|o| keyed && o.f == "append").map(|o| o.key.as_deref()).collect();
+    let texts: HashSet<_> = operations.iter().filter(|o| keyed && o.f == "append").map(|o| o.key).collect();
     let mut seen = vec![false; operations.len()];
     let mut keys: HashMap<Option<&str>, usize> = HashMap::new();
     for (order, number) in orders.orders.iter().zip(0..) {
@@ -80,7 +84,7 @@ pub fn confirm(operations: &[Operation], model: Model, orders: &Linearization) -
         let mut latest: Option<(usize, u32)> = None;
         for &index in order {
             let operation = operations.get(index as usize).ok_or(Mismatch::Nothing(index))?;
-            let key = operation.key.as_deref();
+            let key = operation.key;
             if !may_happen(operation) {
                 return Err(Mismatch::Nothing(index));
             }
@@ -118,7 +122,13 @@ pub fn confirm(operations: &[Operation], model: Model, orders: &Linearization) -
 
 /// The state after each of the last `shown` operations of an order of one key that starts absent, for people. The
 /// order is one that [`confirm`] confirms; where an operation cannot have had its result, the list ends before it.
-pub fn states(operations: &[Operation], model: Model, order: &[u32], shown: usize) -> Vec<Value> {
+pub fn states(
+    operations: &(impl ToOperations + ?Sized),
+    model: Model,
+    order: &[u32],
+    shown: usize,
+) -> Vec<Value> {
+    let operations = &*operations.to_operations();
     let single = matches!(model, Model::Register | Model::CasRegister | Model::Kv);
     let named = || order.iter().filter_map(|index| operations.get(*index as usize));
     let text = model == Model::Kv && named().any(|operation| operation.f == "append");
@@ -138,21 +148,21 @@ pub fn states(operations: &[Operation], model: Model, order: &[u32], shown: usiz
 
 /// Whether it can have had an effect or a result. A failed compare-and-set whose precondition did not hold
 /// is a result.
-fn may_happen(operation: &Operation) -> bool {
-    match &operation.outcome {
-        Outcome::Ok(_) => true,
-        Outcome::Info { .. } => !matches!(operation.f.as_str(), "read" | "get"),
-        Outcome::Fail { error, actual } => {
-            operation.f == "cas" && (actual.is_some() || error.as_deref() == Some("precondition"))
+fn may_happen(operation: OperationRef<'_>) -> bool {
+    match operation.outcome {
+        OutcomeRef::Ok(_) => true,
+        OutcomeRef::Info { .. } => !matches!(operation.f, "read" | "get"),
+        OutcomeRef::Fail { error, actual } => {
+            operation.f == "cas" && (actual.is_some() || error == Some("precondition"))
         }
     }
 }
 
 /// Lets an operation happen; whether it can have had its result there. With `text`, values are compared as text.
-fn step(operation: &Operation, value: &mut Value, text: bool) -> bool {
-    let argument = &operation.argument;
-    match (operation.f.as_str(), &operation.outcome) {
-        ("read" | "get", Outcome::Ok(found)) => same(value, found, text),
+fn step(operation: OperationRef<'_>, value: &mut Value, text: bool) -> bool {
+    let argument = operation.argument;
+    match (operation.f, &operation.outcome) {
+        ("read" | "get", OutcomeRef::Ok(found)) => same(value, found, text),
         ("write" | "put", _) => {
             value.clone_from(argument);
             true
@@ -168,12 +178,12 @@ fn step(operation: &Operation, value: &mut Value, text: bool) -> bool {
             true
         }
         ("cas", outcome) => match (argument.get(0), argument.get(1), outcome) {
-            (Some(from), Some(to), Outcome::Ok(_) | Outcome::Info { .. }) => {
+            (Some(from), Some(to), OutcomeRef::Ok(_) | OutcomeRef::Info { .. }) => {
                 let fits = same(value, from, text);
                 value.clone_from(to);
                 fits
             }
-            (Some(from), Some(_), Outcome::Fail { actual, .. }) => {
+            (Some(from), Some(_), OutcomeRef::Fail { actual, .. }) => {
                 !same(value, from, text) && actual.as_ref().is_none_or(|found| same(value, found, text))
             }
             (None, _, _) | (_, None, _) => false,

@@ -12,7 +12,7 @@ use crate::elements::Kind;
 use crate::linearizability::Model;
 use crate::property::Property;
 use crate::transactions::Workload;
-use history::{Operation, Outcome};
+use history::{Operation, OperationRef, Operations, Outcome, OutcomeRef, ToOperations};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,24 +20,25 @@ use std::collections::{BTreeMap, BTreeSet};
 /// for each key it names. Sets, queues, stacks and lists start from an array of elements, a mutex from `true`. The error
 /// says why this model cannot start so.
 pub fn prepend(
-    operations: Vec<Operation>,
+    operations: &(impl ToOperations + ?Sized),
     property: Property,
     initial: &Value,
-) -> Result<Vec<Operation>, String> {
+) -> Result<Operations, String> {
+    let operations = &*operations.to_operations();
     let refuse = |why: &str| Err(format!("the model {property} cannot start from {initial}: {why}"));
     let writes = match Start::of(property) {
-        Start::Value => by_key(&operations, initial, "write"),
+        Start::Value => by_key(operations, initial, "write"),
         Start::Registers(true) if !is_lists(initial) => return refuse("it starts from arrays of elements"),
-        Start::Registers(lists) => in_transactions(&operations, initial, lists),
+        Start::Registers(lists) => in_transactions(operations, initial, lists),
         Start::Number => {
-            let updates = by_key(&operations, initial, "add");
+            let updates = by_key(operations, initial, "add");
             if updates.iter().any(|(_, _, value)| !value.is_i64()) {
                 return refuse("it starts from a whole number");
             }
             updates
         }
         Start::Elements(f) => {
-            let lists = by_key(&operations, initial, f);
+            let lists = by_key(operations, initial, f);
             if lists.iter().any(|(_, _, value)| !value.is_array()) {
                 return refuse("it starts from an array of elements");
             }
@@ -49,11 +50,11 @@ pub fn prepend(
         }
         Start::Unwritten => return Ok(unwritten(operations, initial)),
         Start::Lock if initial.is_boolean() => {
-            let held = by_key(&operations, initial, "acquire");
+            let held = by_key(operations, initial, "acquire");
             let held = held.into_iter().filter(|(_, _, held)| *held == Value::Bool(true));
             held.map(|(key, f, _)| (key, f, Value::Null)).collect()
         }
-        Start::Permits if initial.is_u64() => by_key(&operations, initial, "permits"),
+        Start::Permits if initial.is_u64() => by_key(operations, initial, "permits"),
         Start::Permits => return refuse("it starts from a number of permits"),
         Start::Lock => return refuse("it starts from true (held) or false (free)"),
         Start::Empty => return refuse("it always starts empty"),
@@ -124,22 +125,23 @@ fn text(key: &Value) -> String {
 /// A key, the name of the update, and its argument.
 type Update = (Option<String>, &'static str, Value);
 
-fn by_key(operations: &[Operation], initial: &Value, f: &'static str) -> Vec<Update> {
-    let keys: BTreeSet<_> = operations.iter().map(|operation| operation.key.clone()).collect();
+fn by_key(operations: &Operations, initial: &Value, f: &'static str) -> Vec<Update> {
+    let keys: BTreeSet<Option<&str>> = operations.iter().map(|operation| operation.key).collect();
     let values = keys.into_iter().filter_map(|key| {
-        let value = match (&key, initial) {
+        let value = match (key, initial) {
             (Some(name), Value::Object(values)) => {
                 values.get(name).or_else(|| values.get(name.trim_start_matches(':')))?
             }
             (Some(_) | None, value) => value,
         };
-        (!value.is_null()).then(|| (key, f, value.clone()))
+        (!value.is_null()).then(|| (key.map(str::to_owned), f, value.clone()))
     });
     values.collect()
 }
 
 /// The operations with reads that find nothing where they found the initial value.
-fn unwritten(mut operations: Vec<Operation>, initial: &Value) -> Vec<Operation> {
+fn unwritten(operations: &Operations, initial: &Value) -> Operations {
+    let mut operations = operations.to_vec();
     for operation in &mut operations {
         let Outcome::Ok(Value::Array(steps)) = &mut operation.outcome else { continue };
         for step in steps.iter_mut().filter(|step| step[0] == "r" || step[0] == "read") {
@@ -148,24 +150,24 @@ fn unwritten(mut operations: Vec<Operation>, initial: &Value) -> Vec<Operation> 
             }
         }
     }
-    operations
+    operations.into_iter().collect()
 }
 
-fn in_transactions(operations: &[Operation], initial: &Value, lists: bool) -> Vec<Update> {
+fn in_transactions(operations: &Operations, initial: &Value, lists: bool) -> Vec<Update> {
     let mut objects: BTreeMap<Option<String>, BTreeMap<String, Value>> = BTreeMap::new();
     let mut write = if lists { "append" } else { "w" };
     for operation in operations {
-        let answered = match &operation.outcome {
-            Outcome::Ok(value) => Some(value),
-            Outcome::Fail { .. } | Outcome::Info { .. } => None,
+        let answered = match operation.outcome {
+            OutcomeRef::Ok(value) => Some(value),
+            OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => None,
         };
-        let steps = [Some(&operation.argument), answered].into_iter().flatten().filter_map(Value::as_array);
+        let steps = [Some(operation.argument), answered].into_iter().flatten().filter_map(Value::as_array);
         for step in steps.flatten().filter_map(Value::as_array) {
             let [name, key, ..] = step.as_slice() else { continue };
             if matches!(name.as_str(), Some("write" | "read")) {
                 write = "write";
             }
-            let object = objects.entry(operation.key.clone()).or_default();
+            let object = objects.entry(operation.key.map(str::to_owned)).or_default();
             object.insert(key.to_string(), key.clone());
         }
     }
@@ -196,16 +198,12 @@ fn in_transactions(operations: &[Operation], initial: &Value, lists: bool) -> Ve
 }
 
 /// Puts updates in front, all over before the first event of the history.
-fn in_front(mut operations: Vec<Operation>, updates: Vec<Update>) -> Vec<Operation> {
+fn in_front(operations: &Operations, updates: Vec<Update>) -> Operations {
     let shift = 2 * updates.len();
     let process =
         operations.iter().map(|operation| operation.process).max().map_or(0, |last| last.wrapping_add(1));
-    for operation in &mut operations {
-        operation.invoked += shift;
-        operation.completed = operation.completed.map(|event| event + shift);
-    }
     let first = operations.first().map_or(0, |operation| operation.invoked_ns);
-    let mut all: Vec<Operation> = updates
+    let updates: Vec<Operation> = updates
         .into_iter()
         .enumerate()
         .map(|(index, (key, f, argument))| Operation {
@@ -224,8 +222,12 @@ fn in_front(mut operations: Vec<Operation>, updates: Vec<Update>) -> Vec<Operati
             phase: None,
         })
         .collect();
-    all.append(&mut operations);
-    all
+    let later = operations.iter().map(|operation| OperationRef {
+        invoked: operation.invoked + shift,
+        completed: operation.completed.map(|event| event + shift),
+        ..operation
+    });
+    updates.iter().map(OperationRef::from).chain(later).collect()
 }
 
 #[cfg(test)]
@@ -251,7 +253,7 @@ mod tests {
         pair(&events).unwrap()
     }
 
-    fn valid(operations: &[Operation], model: Model) -> bool {
+    fn valid(operations: &impl ToOperations, model: Model) -> bool {
         let limits = Limits { configurations: 10_000, ..Limits::DEFAULT };
         matches!(check(operations, model, &limits), Verdict::Valid { .. })
     }
@@ -262,9 +264,9 @@ mod tests {
             history(&[("read", None, Value::Null, json!(0)), ("cas", None, json!([0, 2]), json!([0, 2]))]);
         let property = Property::Linearizable(Model::CasRegister);
         assert!(!valid(&operations, Model::CasRegister));
-        let started = prepend(operations.clone(), property, &json!(0)).unwrap();
+        let started = prepend(&operations, property, &json!(0)).unwrap();
         assert!(valid(&started, Model::CasRegister));
-        assert!(!valid(&prepend(operations.clone(), property, &json!(1)).unwrap(), Model::CasRegister));
+        assert!(!valid(&prepend(&operations, property, &json!(1)).unwrap(), Model::CasRegister));
         assert_eq!(candidates(&operations, property), [json!(0)]);
     }
 
@@ -275,8 +277,8 @@ mod tests {
             ("read", Some("y"), Value::Null, Value::Null),
         ]);
         let property = Property::Linearizable(Model::Register);
-        assert!(valid(&prepend(operations.clone(), property, &json!({"x": 1})).unwrap(), Model::Register));
-        assert!(!valid(&prepend(operations, property, &json!({"x": 1, "y": 1})).unwrap(), Model::Register));
+        assert!(valid(&prepend(&operations, property, &json!({"x": 1})).unwrap(), Model::Register));
+        assert!(!valid(&prepend(&operations, property, &json!({"x": 1, "y": 1})).unwrap(), Model::Register));
     }
 
     #[test]
@@ -286,7 +288,7 @@ mod tests {
         let property = Property::Linearizable(Model::MultiRegister);
         assert!(!valid(&operations, Model::MultiRegister));
         for initial in [json!(0), json!({"x": 0, "y": 0})] {
-            assert!(valid(&prepend(operations.clone(), property, &initial).unwrap(), Model::MultiRegister));
+            assert!(valid(&prepend(&operations, property, &initial).unwrap(), Model::MultiRegister));
         }
     }
 
@@ -294,8 +296,8 @@ mod tests {
     fn queue_starts_from_elements() {
         let operations = history(&[("dequeue", None, Value::Null, json!(1))]);
         let property = Property::Linearizable(Model::FifoQueue);
-        assert!(valid(&prepend(operations.clone(), property, &json!([1, 2])).unwrap(), Model::FifoQueue));
-        assert!(!valid(&prepend(operations, property, &json!([2, 1])).unwrap(), Model::FifoQueue));
+        assert!(valid(&prepend(&operations, property, &json!([1, 2])).unwrap(), Model::FifoQueue));
+        assert!(!valid(&prepend(&operations, property, &json!([2, 1])).unwrap(), Model::FifoQueue));
     }
 
     #[test]
@@ -306,7 +308,7 @@ mod tests {
             (Property::Linearizable(Model::Counter), json!("a"), "a whole number"),
             (Property::Elements(Kind::UniqueIds), json!(1), "always starts empty"),
         ] {
-            let error = prepend(operations.clone(), property, &value).unwrap_err();
+            let error = prepend(&operations, property, &value).unwrap_err();
             assert!(error.contains(why), "{error}");
         }
     }

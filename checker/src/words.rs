@@ -1,6 +1,6 @@
 //! Operations, values and times in words: the same ones wherever a person reads them.
 
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use serde_json::Value;
 
 /// Items of a list that are shown.
@@ -35,7 +35,8 @@ fn shortened(text: &str) -> String {
 }
 
 /// Who asked: `client 3`, or `process 3` where the history names no clients.
-pub fn who(operation: &Operation) -> String {
+pub fn who<'a>(operation: impl Into<OperationRef<'a>>) -> String {
+    let operation = operation.into();
     who_of(operation.client, operation.process)
 }
 
@@ -44,47 +45,48 @@ pub(crate) fn who_of(client: Option<u32>, process: u64) -> String {
 }
 
 /// An operation with its result: `add 5 → ok`, `read → [1,2]`.
-pub fn in_short(operation: &Operation) -> String {
-    let key = operation.key.as_ref().map_or_else(String::new, |key| format!(" {key}"));
-    let argument = match (&operation.argument, operation.f.as_str()) {
+pub fn in_short<'a>(operation: impl Into<OperationRef<'a>>) -> String {
+    let operation = operation.into();
+    let key = operation.key.map_or_else(String::new, |key| format!(" {key}"));
+    let argument = match (operation.argument, operation.f) {
         (Value::Null, _) => String::new(),
         (Value::Array(parts), "cas") if parts.len() == 2 => {
             format!(" from {} to {}", shown(&parts[0]), shown(&parts[1]))
         }
         (value, _) => format!(" {}", shown(value)),
     };
-    let why = |error: &Option<String>| {
-        error.as_ref().map_or_else(String::new, |error| format!(" ({})", shortened(error)))
-    };
-    let result = match &operation.outcome {
-        Outcome::Ok(value) if tells_more(operation, value) => shown(value),
-        Outcome::Ok(_) => "ok".to_owned(),
-        Outcome::Fail { actual: Some(actual), .. } => format!("refused, found {}", shown(actual)),
-        Outcome::Fail { error, .. } => format!("fail{}", why(error)),
-        Outcome::Info { error } => format!("info{}", why(error)),
+    let why =
+        |error: Option<&str>| error.map_or_else(String::new, |error| format!(" ({})", shortened(error)));
+    let result = match operation.outcome {
+        OutcomeRef::Ok(value) if tells_more(operation, value) => shown(value),
+        OutcomeRef::Ok(_) => "ok".to_owned(),
+        OutcomeRef::Fail { actual: Some(actual), .. } => format!("refused, found {}", shown(actual)),
+        OutcomeRef::Fail { error, .. } => format!("fail{}", why(error)),
+        OutcomeRef::Info { error } => format!("info{}", why(error)),
     };
     format!("{}{key}{argument} → {result}", operation.f)
 }
 
 /// Whether a result says anything that the argument does not.
-fn tells_more(operation: &Operation, result: &Value) -> bool {
+fn tells_more(operation: OperationRef<'_>, result: &Value) -> bool {
     match operation.argument {
-        Value::Null => !matches!(operation.f.as_str(), "delete" | "acquire" | "release" | "lock" | "unlock"),
+        Value::Null => !matches!(operation.f, "delete" | "acquire" | "release" | "lock" | "unlock"),
         Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
-            !result.is_null() && *result != operation.argument
+            !result.is_null() && result != operation.argument
         }
     }
 }
 
 /// An operation with who, where and when.
-pub fn in_words(operation: &Operation) -> String {
+pub fn in_words<'a>(operation: impl Into<OperationRef<'a>>) -> String {
     in_words_since(operation, 0)
 }
 
 /// The same with times that count from a moment, in nanoseconds of the history's clock.
-pub fn in_words_since(operation: &Operation, origin_ns: u64) -> String {
+pub fn in_words_since<'a>(operation: impl Into<OperationRef<'a>>, origin_ns: u64) -> String {
+    let operation = operation.into();
     let who = who(operation);
-    let node = operation.node.as_ref().map_or_else(String::new, |node| format!(" on {node}"));
+    let node = operation.node.map_or_else(String::new, |node| format!(" on {node}"));
     // Where a file has no times, they count the events.
     if operation.invoked_ns == operation.invoked as u64 {
         let end = operation.completed.map_or_else(|| "…".to_owned(), |event| event.to_string());

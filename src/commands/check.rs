@@ -20,7 +20,7 @@ use checker::property::Property;
 use checker::transactions::{Consistency, UnknownConsistency};
 use checker::words;
 use formats::{self, FailedCas, Format, Options, Order, Read, UnknownFormat, Unpacked};
-use history::{Converted, Operation, pair_owned, read_jsonl};
+use history::{Converted, Operations, RecordedOperations, pair_columns, read_jsonl};
 use report::Answer;
 use report::Check as Verdict;
 use report::PictureOptions;
@@ -234,7 +234,7 @@ fn read_in_one_way(
         if let Some(why) = file_doubts::stranger_keys(&history.model, &history.operations, &value) {
             return Err(Failure::usage(place, why));
         }
-        history.operations = initial::prepend(std::mem::take(&mut history.operations), property, &value)
+        history.operations = initial::prepend(&history.operations, property, &value)
             .map_err(|error| Failure::usage(place, error))?;
         history.start = Start::From(value);
     }
@@ -395,7 +395,7 @@ pub(super) struct History {
     name: String,
     format: Format,
     pub(super) model: String,
-    pub(super) operations: Vec<Operation>,
+    pub(super) operations: Operations,
     notes: Vec<String>,
     /// What the file says that no check judges; a clause each.
     unjudged: Vec<String>,
@@ -450,15 +450,23 @@ impl History {
 
 fn read(source: &Source, options: &Options) -> Result<History, Failure> {
     let location = source.path.display().to_string();
+    let plain = options.format.is_none_or(|format| format == Format::History) && options.failed_cas.is_none();
+    if let Some(recorded) = plain.then(|| source.recorded()).flatten() {
+        return Ok(ours_as(recorded, false, options));
+    }
     let packed = source.bytes()?;
     let Unpacked { bytes, cut } = formats::unpack(&packed).map_err(|error| at(&location, &error))?;
-    let ours = options.format.is_none_or(|format| format == Format::History) && has_header(&bytes);
+    let ours = options.format.is_none_or(|format| format == Format::History) && sources::has_header(&bytes);
     // Our own reader also takes what a killed bench has left.
     if ours
         && options.failed_cas.is_none()
         && let Ok(history) = read_jsonl(formats::with_large_integers_as_text(&bytes).as_ref())
     {
-        return ours_as(history, cut, options, &location);
+        let operations =
+            pair_columns(history.events).map_err(|error| Failure::usage(&location, error.to_string()))?;
+        let recorded =
+            RecordedOperations { header: history.header, operations, unfinished: history.unfinished };
+        return Ok(ours_as(recorded, cut, options));
     }
     let mut read = foreign(&location, &bytes, options)?;
     if cut && !read.unfinished {
@@ -507,22 +515,15 @@ fn read(source: &Source, options: &Options) -> Result<History, Failure> {
 }
 
 /// A history of our own format, as a killed bench may have left it.
-fn ours_as(
-    history: history::History,
-    cut: bool,
-    options: &Options,
-    location: &str,
-) -> Result<History, Failure> {
-    let operations =
-        pair_owned(history.events).map_err(|error| Failure::usage(location, error.to_string()))?;
+fn ours_as(history: RecordedOperations, cut: bool, options: &Options) -> History {
     let note = "the last line is cut off, as a killed bench leaves it; it is left out".to_owned();
     let unfinished = history.unfinished || cut;
     let converted = history.header.converted.unwrap_or_default();
-    Ok(History {
+    History {
         name: history.header.spec,
         format: Format::History,
         model: options.model.clone().unwrap_or(history.header.model),
-        operations,
+        operations: history.operations,
         notes: if unfinished { vec![note] } else { Vec::new() },
         unjudged: Vec::new(),
         order: Order::File,
@@ -532,13 +533,7 @@ fn ours_as(
         end: if unfinished || converted.unfinished { End::Cut } else { End::Whole },
         converted,
         reorders: false,
-    })
-}
-
-/// Whether the first line may be the header of our own format.
-fn has_header(bytes: &[u8]) -> bool {
-    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
-    first.windows(9).any(|name| name == br#""history""#)
+    }
 }
 
 /// Reads a file of any format.

@@ -7,7 +7,7 @@ use super::check_report::{Bounds, CheckReport, judge};
 use checker::linearizability::Model;
 use checker::property::Property;
 use checker::{answers, initial};
-use history::{Operation, Outcome};
+use history::{Operation, OperationRef, Operations, OutcomeRef};
 use report::Answer;
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,7 +25,7 @@ pub(super) struct Doubts {
 /// Makes an invalid answer unknown if another reading of the file fits.
 pub(super) fn settle(
     report: &mut CheckReport,
-    operations: &[Operation],
+    operations: &Operations,
     property: Property,
     bounds: &Bounds,
     doubts: &Doubts,
@@ -41,7 +41,7 @@ pub(super) fn settle(
         return doubt(report, &unless);
     }
     let completed = complete(report, operations, property, bounds);
-    let operations = completed.as_deref().unwrap_or(operations);
+    let operations = completed.as_ref().unwrap_or(operations);
     if doubts.initial && report.answer == Answer::Invalid {
         start_elsewhere(report, operations, property, bounds);
     }
@@ -61,14 +61,13 @@ pub(super) fn settle(
 }
 
 /// Whether the store's revision goes back, or counts two changes as one. Others who write only make it grow.
-fn goes_back(operations: &[Operation]) -> bool {
-    let revision = |operation: &Operation| match (operation.f.as_str(), &operation.outcome) {
-        ("get", Outcome::Ok(revision)) => revision.as_i64().map(|revision| (revision, false)),
-        ("cas", Outcome::Ok(_)) => operation.argument[1].as_i64().map(|revision| (revision, true)),
+fn goes_back(operations: &Operations) -> bool {
+    let revision = |operation: OperationRef<'_>| match (operation.f, operation.outcome) {
+        ("get", OutcomeRef::Ok(revision)) => revision.as_i64().map(|revision| (revision, false)),
+        ("cas", OutcomeRef::Ok(_)) => operation.argument[1].as_i64().map(|revision| (revision, true)),
         _ => None,
     };
-    let counted =
-        operations.iter().filter(|operation| operation.key.as_deref() == Some(formats::STORE_REVISION));
+    let counted = operations.iter().filter(|operation| operation.key == Some(formats::STORE_REVISION));
     let mut events: Vec<(usize, bool, i64, bool)> = Vec::new();
     for operation in counted {
         if let (Some((revision, changes)), Some(completed)) = (revision(operation), operation.completed) {
@@ -90,15 +89,14 @@ fn goes_back(operations: &[Operation]) -> bool {
 }
 
 /// Whether each revision that the store counted is that of a change in the file, so that nobody else wrote.
-fn counts_all(operations: &[Operation]) -> bool {
-    let counted =
-        operations.iter().filter(|operation| operation.key.as_deref() == Some(formats::STORE_REVISION));
+fn counts_all(operations: &Operations) -> bool {
+    let counted = operations.iter().filter(|operation| operation.key == Some(formats::STORE_REVISION));
     let (mut made, mut seen) = (BTreeSet::new(), BTreeSet::new());
-    for operation in counted.filter(|operation| matches!(operation.outcome, Outcome::Ok(_))) {
-        match (operation.f.as_str(), &operation.outcome) {
+    for operation in counted.filter(|operation| matches!(operation.outcome, OutcomeRef::Ok(_))) {
+        match (operation.f, operation.outcome) {
             ("cas", _) => made.extend(operation.argument[1].as_i64()),
-            (_, Outcome::Ok(revision)) => seen.extend(revision.as_i64()),
-            (_, Outcome::Fail { .. } | Outcome::Info { .. }) => {}
+            (_, OutcomeRef::Ok(revision)) => seen.extend(revision.as_i64()),
+            (_, OutcomeRef::Fail { .. } | OutcomeRef::Info { .. }) => {}
         }
     }
     let first = seen.first().or(made.first()).copied().unwrap_or(0);
@@ -109,21 +107,22 @@ fn counts_all(operations: &[Operation]) -> bool {
 /// Reads answers with the steps that they leave out. What is told is then about these operations.
 fn complete(
     report: &mut CheckReport,
-    operations: &[Operation],
+    operations: &Operations,
     property: Property,
     bounds: &Bounds,
-) -> Option<Vec<Operation>> {
+) -> Option<Operations> {
     let of_steps =
         matches!(property, Property::Transactions(_) | Property::Linearizable(Model::MultiRegister));
     let readings = if of_steps { answers::completed(operations) } else { Vec::new() };
-    let mut first: Option<(CheckReport, Vec<Operation>)> = None;
+    let mut first: Option<(CheckReport, Operations)> = None;
     for reading in readings {
-        let again = judge(&reading.operations, property, bounds);
+        let operations: Operations = reading.operations.iter().collect();
+        let again = judge(&operations, property, bounds);
         if again.answer == Answer::Valid {
             doubt(report, &reading.unless);
             return None;
         }
-        first.get_or_insert((again, reading.operations));
+        first.get_or_insert((again, operations));
     }
     let (again, operations) = first?;
     *report = again;
@@ -131,22 +130,23 @@ fn complete(
 }
 
 /// Looks for values that the keys may have started from, of each key by itself where the property judges it so.
-fn start_elsewhere(report: &mut CheckReport, operations: &[Operation], property: Property, bounds: &Bounds) {
+fn start_elsewhere(report: &mut CheckReport, operations: &Operations, property: Property, bounds: &Bounds) {
     let by_key = matches!(property, Property::Linearizable(_) | Property::Elements(_));
     let mut parts: BTreeMap<Option<&str>, Vec<Operation>> = BTreeMap::new();
     for operation in operations {
-        let key = operation.key.as_deref().filter(|_| by_key);
-        parts.entry(key).or_default().push(operation.clone());
+        let key = operation.key.filter(|_| by_key);
+        parts.entry(key).or_default().push(operation.to_owned());
     }
     let only = parts.len() == 1;
     let mut starts: Vec<Value> = Vec::new();
     for part in parts.into_values() {
+        let part: Operations = part.into_iter().collect();
         if !only && judge(&part, property, bounds).answer != Answer::Invalid {
             continue;
         }
         let candidates = initial::candidates(&part, property);
         let explains = |value: &Value| {
-            let started = initial::prepend(part.clone(), property, value);
+            let started = initial::prepend(&part, property, value);
             started.is_ok_and(|started| judge(&started, property, bounds).answer != Answer::Invalid)
         };
         let Some(value) = candidates.iter().find(|value| explains(value)) else {

@@ -10,7 +10,7 @@ use checker::linearizability::{self, Model, Specification, Verdict};
 use checker::property::{Property, UnknownProperty};
 use checker::transactions::{self, Consistency, Options, Workload};
 use checker::words;
-use history::Operation;
+use history::Operations;
 use report::{Answer, Threads, lanes};
 use serde_json::{Value, json};
 use std::fmt::Display;
@@ -77,7 +77,7 @@ pub(super) fn property(model: &str, location: &str) -> Result<Property, Failure>
 }
 
 /// Judges operations.
-pub(super) fn judge(operations: &[Operation], property: Property, bounds: &Bounds) -> CheckReport {
+pub(super) fn judge(operations: &Operations, property: Property, bounds: &Bounds) -> CheckReport {
     let report = match property {
         Property::Linearizable(model) => linearizable(operations, model, bounds),
         Property::Sequential => sequential(operations, bounds),
@@ -87,7 +87,7 @@ pub(super) fn judge(operations: &[Operation], property: Property, bounds: &Bound
     if operations.is_empty() { nothing_recorded(report) } else { report }
 }
 
-fn linearizable(operations: &[Operation], model: Model, bounds: &Bounds) -> CheckReport {
+fn linearizable(operations: &Operations, model: Model, bounds: &Bounds) -> CheckReport {
     let stop = judge::deadline(bounds.timeout);
     let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
     let threads = Threads::available(usize::MAX);
@@ -110,7 +110,7 @@ fn linearizable(operations: &[Operation], model: Model, bounds: &Bounds) -> Chec
     report
 }
 
-fn sequential(operations: &[Operation], bounds: &Bounds) -> CheckReport {
+fn sequential(operations: &Operations, bounds: &Bounds) -> CheckReport {
     let stop = judge::deadline(bounds.timeout);
     let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
     let limits = Limits { stop: &*stop, configurations, ..Limits::DEFAULT };
@@ -145,7 +145,7 @@ fn sequential(operations: &[Operation], bounds: &Bounds) -> CheckReport {
 
 /// Judges operations by a model of one's own, whose name stands in the report.
 pub(super) fn judge_by(
-    operations: &[Operation],
+    operations: &Operations,
     specification: &impl Specification,
     name: &str,
     bounds: &Bounds,
@@ -163,7 +163,7 @@ fn nothing_recorded(report: CheckReport) -> CheckReport {
     CheckReport { answer: Answer::Unknown, reason: "no operation was recorded".to_owned(), ..report }
 }
 
-fn transactional(operations: &[Operation], workload: Workload, bounds: &Bounds) -> CheckReport {
+fn transactional(operations: &Operations, workload: Workload, bounds: &Bounds) -> CheckReport {
     let stop = judge::deadline(bounds.timeout);
     let options = Options::new(workload);
     let configurations = bounds.memory.unwrap_or(MEMORY) / CONFIGURATION;
@@ -198,7 +198,7 @@ fn transactional(operations: &[Operation], workload: Workload, bounds: &Bounds) 
 }
 
 /// The strongest models that hold and the weakest that fail. No model was promised, so that it is valid if any holds.
-fn levels(operations: &[Operation], workload: Workload, limits: &Limits<'_>) -> CheckReport {
+fn levels(operations: &Operations, workload: Workload, limits: &Limits<'_>) -> CheckReport {
     let levels = transactions::check_levels(operations, workload, limits);
     let named =
         |models: &[Consistency]| models.iter().map(|model| model.name()).collect::<Vec<_>>().join(", ");
@@ -232,7 +232,7 @@ fn levels(operations: &[Operation], workload: Workload, limits: &Limits<'_>) -> 
     }
 }
 
-fn by_elements(operations: &[Operation], kind: Kind, bounds: &Bounds) -> CheckReport {
+fn by_elements(operations: &Operations, kind: Kind, bounds: &Bounds) -> CheckReport {
     let verdict = elements::check_with(kind, operations, &bounds.elements);
     let drawn = verdict.findings.first().filter(|_| bounds.explain);
     CheckReport {
@@ -246,7 +246,7 @@ fn by_elements(operations: &[Operation], kind: Kind, bounds: &Bounds) -> CheckRe
 }
 
 impl CheckReport {
-    fn of_order(verdict: &Verdict, operations: &[Operation], model: &impl Display, explain: bool) -> Self {
+    fn of_order(verdict: &Verdict, operations: &Operations, model: &impl Display, explain: bool) -> Self {
         let (reason, evidence, explanation) = match verdict {
             Verdict::Valid { keys, operations } => {
                 let keys = if *keys == 1 { "one key".to_owned() } else { format!("{keys} keys") };
@@ -256,7 +256,7 @@ impl CheckReport {
             Verdict::Unknown { reason } => (reason.clone(), Vec::new(), Vec::new()),
             Verdict::Invalid(witness) => {
                 let on = witness.key.as_ref().map_or_else(String::new, |key| format!("on key {key} "));
-                let odd = words::in_short(&operations[witness.operation]);
+                let odd = words::in_short(operations.at(witness.operation));
                 let reason = format!("{on}no order of the operations explains {odd} ({model})");
                 let shown = if explain { usize::MAX } else { SHOWN };
                 let explanation = if explain {
@@ -271,7 +271,7 @@ impl CheckReport {
         Self { check: "linearizable", answer, reason, evidence, explanation, orders: None }
     }
 
-    fn confirm(&mut self, operations: &[Operation], model: Model, orders: &Linearization) {
+    fn confirm(&mut self, operations: &Operations, model: Model, orders: &Linearization) {
         match confirm(operations, model, orders) {
             Ok(()) => self.reason.push_str("; a separate verifier confirms the order"),
             Err(mismatch) => {
@@ -283,7 +283,7 @@ impl CheckReport {
 }
 
 /// Operations side by side in the order of their events.
-fn picture(operations: &[Operation], indices: &[usize], odd: Option<usize>) -> Vec<String> {
+fn picture(operations: &Operations, indices: &[usize], odd: Option<usize>) -> Vec<String> {
     let drawn = &indices[..indices.len().min(DRAWN)];
     let mut lines = vec!["in the order of their events (bars that overlap were concurrent):".to_owned()];
     lines.extend(lanes(operations, drawn, odd));
@@ -294,13 +294,13 @@ fn picture(operations: &[Operation], indices: &[usize], odd: Option<usize>) -> V
 }
 
 /// The beginning of the order of each key.
-fn tell(orders: &Linearization, operations: &[Operation]) -> Vec<String> {
+fn tell(orders: &Linearization, operations: &Operations) -> Vec<String> {
     let lines = orders.orders.iter().filter_map(|order| {
         let first = operations.get(*order.first()? as usize)?;
         let key =
             first.key.as_ref().map_or_else(|| "an order".to_owned(), |key| format!("an order on key {key}"));
         let shown = order.iter().take(ORDER_SHOWN).map(|index| {
-            let operation = &operations[*index as usize];
+            let operation = operations.at(*index as usize);
             words::in_short(operation)
         });
         let shown = shown.collect::<Vec<_>>().join("; ");

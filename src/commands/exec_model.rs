@@ -5,7 +5,7 @@
 
 use crate::failure::Failure;
 use checker::linearizability::Specification;
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -137,21 +137,19 @@ impl Specification for ExecModel {
         self.initial.clone()
     }
 
-    fn action(&self, operation: &Operation) -> Result<Option<String>, String> {
+    fn action(&self, operation: OperationRef<'_>) -> Result<Option<String>, String> {
         let mut said = json!({"f": operation.f, "value": operation.argument});
-        match &operation.outcome {
-            Outcome::Ok(result) => {
+        match operation.outcome {
+            OutcomeRef::Ok(result) => {
                 said["outcome"] = json!("ok");
                 said["result"] = result.clone();
             }
-            Outcome::Info { .. } => said["outcome"] = json!("info"),
-            Outcome::Fail { error, actual }
-                if error.as_deref() == Some("precondition") || actual.is_some() =>
-            {
+            OutcomeRef::Info { .. } => said["outcome"] = json!("info"),
+            OutcomeRef::Fail { error, actual } if error == Some("precondition") || actual.is_some() => {
                 said["outcome"] = json!("refused");
-                said["result"] = actual.clone().unwrap_or(Value::Null);
+                said["result"] = actual.cloned().unwrap_or(Value::Null);
             }
-            Outcome::Fail { .. } => return Ok(None),
+            OutcomeRef::Fail { .. } => return Ok(None),
         }
         let who = operation.client.map_or(operation.process, u64::from);
         said["client"] = json!(who);

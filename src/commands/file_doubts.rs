@@ -6,7 +6,7 @@
 use super::check::{Checked, End};
 use super::check_report::CheckReport;
 use formats::{FailedCas, Options, Ties};
-use history::Operation;
+use history::{OperationRef, Operations, OutcomeRef};
 use report::Answer;
 use serde_json::Value;
 
@@ -78,12 +78,12 @@ fn doubt(report: &mut CheckReport, why: &str) {
 }
 
 /// Why an initial state with keys does not fit operations that have none; nothing if it may.
-pub(super) fn stranger_keys(model: &str, operations: &[Operation], initial: &Value) -> Option<&'static str> {
+pub(super) fn stranger_keys(model: &str, operations: &Operations, initial: &Value) -> Option<&'static str> {
     let one_object = ["register", "cas-register", "sequential-register"].contains(&model);
-    let maps = |operation: &Operation| {
+    let maps = |operation: OperationRef<'_>| {
         operation.key.is_some()
             || operation.argument.is_object()
-            || matches!(&operation.outcome, history::Outcome::Ok(value) if value.is_object())
+            || matches!(operation.outcome, OutcomeRef::Ok(value) if value.is_object())
     };
     let stranger =
         one_object && initial.is_object() && !operations.is_empty() && !operations.iter().any(maps);

@@ -2,8 +2,10 @@
 
 use crate::failure::Failure;
 use crate::terminal::{FAINT, Screen};
+use history::{RecordedOperations, read_operations};
 use serde_json::Value;
-use std::io::Read as _;
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read as _};
 use std::path::{Path, PathBuf};
 
 /// How deep folders of folders are searched.
@@ -28,6 +30,9 @@ pub(super) struct Found {
     /// Files and folders that lie beside histories and are taken for none.
     pub(super) skipped: Vec<PathBuf>,
 }
+
+/// Bytes of a file that are read at once.
+const BLOCK: usize = 1 << 20;
 
 /// The name of standard input.
 const STANDARD_INPUT: &str = "-";
@@ -65,6 +70,12 @@ pub(super) fn content(path: &Path) -> Result<Vec<u8>, Failure> {
     read.map_err(|error| Failure::usage(path.display().to_string(), format!("cannot be read: {error}")))
 }
 
+/// Whether the first line may be the header of our own format.
+pub(super) fn has_header(bytes: &[u8]) -> bool {
+    let first = bytes.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    first.windows(9).any(|name| name == br#""history""#)
+}
+
 impl Source {
     /// One file.
     pub(super) fn file(path: PathBuf) -> Self {
@@ -75,6 +86,22 @@ impl Source {
     fn report(path: PathBuf, parts: Vec<PathBuf>) -> Self {
         let beside = parts.iter().map(|part| part.with_file_name("watch.json")).filter(|file| file.is_file());
         Self { beside: beside.collect(), parts, path, content: None }
+    }
+
+    /// The operations of a file of our own format, read line by line; none if it is no such file, or has anything
+    /// unusual, which is left to the readers of whole files.
+    pub(super) fn recorded(&self) -> Option<RecordedOperations> {
+        let ([path], None) = (self.parts.as_slice(), &self.content) else { return None };
+        // What is no file, for example a pipe, can be read only once.
+        if !path.is_file() {
+            return None;
+        }
+        let mut file = BufReader::with_capacity(BLOCK, File::open(path).ok()?);
+        let start = file.fill_buf().ok()?;
+        if start.first() != Some(&b'{') || !has_header(start) {
+            return None;
+        }
+        read_operations(file).ok()
     }
 
     /// The folder of the report that it belongs to, if it is the file of a client, or of several.

@@ -5,7 +5,8 @@ use super::{
     fault::Fault, independent, model, order, order::Order, processes, stamp,
 };
 use history::{
-    Converted, Event, FORMAT_VERSION, Header, Kind, Operation, PairError, Process, pair, pair_owned,
+    Converted, Event, FORMAT_VERSION, Header, Kind, Operation, Operations, PairError, Process, pair,
+    pair_columns,
 };
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -49,12 +50,16 @@ impl Read {
         Ok(self.ordered(operations, self.events.len()))
     }
 
-    /// The operations, as [`operations`](Self::operations) gives them. The events move into them and are gone.
-    pub fn take_operations(&mut self) -> Result<Vec<Operation>, ReadError> {
+    /// The operations, as [`operations`](Self::operations) gives them, in columns. The events move into them and are
+    /// gone.
+    pub fn take_operations(&mut self) -> Result<Operations, ReadError> {
         let events = std::mem::take(&mut self.events);
         let count = events.len();
-        let operations = pair_owned(events).map_err(|error| self.located(&error))?;
-        Ok(self.ordered(operations, count))
+        let mut operations = pair_columns(events).map_err(|error| self.located(&error))?;
+        if self.order == Order::Sessions {
+            operations.end_later(count);
+        }
+        Ok(operations)
     }
 
     fn located(&self, error: &PairError) -> ReadError {

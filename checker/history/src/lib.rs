@@ -7,10 +7,13 @@
 mod converted;
 mod event;
 mod fault_event;
+mod line;
 mod operation;
+mod operations;
 mod pair;
 mod phrases;
 mod read;
+mod read_operations;
 mod write;
 
 pub use converted::Converted;
@@ -20,9 +23,11 @@ pub use fault_event::{
     NodeRestart,
 };
 pub use operation::{Operation, Outcome, OutcomeClass};
-pub use pair::{PairError, pair, pair_owned};
+pub use operations::{Iter, OperationRef, Operations, OutcomeRef, ToOperations};
+pub use pair::{PairError, pair, pair_columns};
 pub use phrases::{CRASH_IMAGE, INSIDE_SECTOR, ONLY_FOLDERS};
 pub use read::{FORMAT_VERSION, History, ReadError, read_jsonl};
+pub use read_operations::{ReadOperationsError, RecordedOperations, read_operations};
 pub use write::{write_event, write_header};
 
 /// Keeps the example in the README compiling.

@@ -1,6 +1,6 @@
 //! One operation: an invocation and its outcome.
 
-use super::{Phase, event::Kind};
+use super::{OutcomeRef, Phase, event::Kind};
 use serde_json::Value;
 
 /// An operation, paired from the events of its process.
@@ -80,14 +80,14 @@ pub enum OutcomeClass {
 
 impl OutcomeClass {
     /// The class of an outcome.
-    pub fn of(outcome: &Outcome) -> Self {
-        match outcome {
-            Outcome::Ok(_) => Self::Ok,
-            Outcome::Fail { error, actual } => {
-                let refused = actual.is_some() || error.as_deref() == Some("precondition");
+    pub fn of<'a>(outcome: impl Into<OutcomeRef<'a>>) -> Self {
+        match outcome.into() {
+            OutcomeRef::Ok(_) => Self::Ok,
+            OutcomeRef::Fail { error, actual } => {
+                let refused = actual.is_some() || error == Some("precondition");
                 if refused { Self::Refused } else { Self::Fail }
             }
-            Outcome::Info { .. } => Self::Info,
+            OutcomeRef::Info { .. } => Self::Info,
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Pairs events into operations, process by process.
 
-use super::{Event, Kind, Operation, Outcome, Process};
-use rustc_hash::FxHashMap;
+use super::operations::{Builder, Completion, Given, Invocation, Operations};
+use super::{Event, Kind, Operation, Phase, Process};
 
 /// Why the events are not a history: a process did what no process can do.
 ///
@@ -77,10 +77,11 @@ impl PairError {
 }
 
 /// What a process is doing.
+#[derive(Debug, Clone, Copy)]
 enum Doing {
     Nothing,
     /// Holds the index of the operation among the operations.
-    Open(usize),
+    Open(u32),
     /// Holds the index of the event that ended it.
     Ended(usize),
 }
@@ -91,114 +92,170 @@ enum Doing {
 pub fn pair(events: &[Event]) -> Result<Vec<Operation>, PairError> {
     let mut pairs = Pairs::for_events(events.len());
     for (index, event) in events.iter().enumerate() {
-        pairs.add(index, event.clone())?;
+        pairs.add_event(index, event)?;
     }
-    Ok(pairs.operations)
+    Ok(pairs.finish().to_vec())
 }
 
 /// Events between two returns of memory.
 const RETURNED_AFTER: usize = 1 << 16;
 
-/// As [`pair`], of events that nobody else needs: their texts and values move into the operations, and their memory is
-/// returned on the way.
-pub fn pair_owned(mut events: Vec<Event>) -> Result<Vec<Operation>, PairError> {
+/// As [`pair`], into columns, of events that nobody else needs: their values move into the operations, and their memory
+/// is returned on the way.
+pub fn pair_columns(mut events: Vec<Event>) -> Result<Operations, PairError> {
     let mut pairs = Pairs::for_events(events.len());
     events.reverse();
     let mut index = 0;
-    while let Some(event) = events.pop() {
-        pairs.add(index, event)?;
+    while let Some(mut event) = events.pop() {
+        let value = std::mem::take(&mut event.value);
+        let actual = event.actual.take();
+        pairs.add_values(index, &event, Given::Owned(value), actual.map(Given::Owned))?;
         index += 1;
         if index.is_multiple_of(RETURNED_AFTER) {
             events.shrink_to_fit();
         }
     }
-    Ok(pairs.operations)
+    Ok(pairs.finish())
+}
+
+/// An event of a client, whose texts stand elsewhere.
+#[derive(Debug)]
+pub(crate) struct ClientEvent<'a> {
+    pub(crate) time: u64,
+    pub(crate) process: u64,
+    pub(crate) kind: Kind,
+    pub(crate) f: &'a str,
+    pub(crate) key: Option<&'a str>,
+    pub(crate) value: Given<'a>,
+    pub(crate) error: Option<&'a str>,
+    pub(crate) actual: Option<Given<'a>>,
+    pub(crate) client: Option<u32>,
+    pub(crate) node: Option<&'a str>,
+    pub(crate) intended: Option<u64>,
+    pub(crate) phase: Option<Phase>,
 }
 
 /// Operations while their events come in.
-struct Pairs {
-    operations: Vec<Operation>,
-    processes: FxHashMap<u64, Doing>,
+#[derive(Debug)]
+pub(crate) struct Pairs {
+    builder: Builder,
+    /// By the number of the process.
+    doing: Vec<Doing>,
 }
 
 impl Pairs {
-    fn for_events(count: usize) -> Self {
-        Self { operations: Vec::with_capacity(count / 2 + 1), processes: FxHashMap::default() }
+    pub(crate) fn for_events(count: usize) -> Self {
+        Self { builder: Builder::for_operations(count / 2 + 1), doing: Vec::new() }
     }
 
-    fn add(&mut self, index: usize, event: Event) -> Result<(), PairError> {
+    pub(crate) fn finish(self) -> Operations {
+        self.builder.finish()
+    }
+
+    /// Adds any event, also one of the nemesis.
+    pub(crate) fn add_event(&mut self, index: usize, event: &Event) -> Result<(), PairError> {
+        self.add_values(
+            index,
+            event,
+            Given::Borrowed(&event.value),
+            event.actual.as_ref().map(Given::Borrowed),
+        )
+    }
+
+    fn add_values(
+        &mut self,
+        index: usize,
+        event: &Event,
+        value: Given<'_>,
+        actual: Option<Given<'_>>,
+    ) -> Result<(), PairError> {
         let Process::Client(process) = event.process else { return Ok(()) };
-        let operations = &mut self.operations;
-        let doing = self.processes.entry(process).or_insert(Doing::Nothing);
-        match (&*doing, event.kind) {
-            (Doing::Ended(ended), _) => {
-                return Err(PairError::AfterInfo { event: index, process, ended: *ended });
-            }
+        self.add(
+            index,
+            ClientEvent {
+                time: event.time,
+                process,
+                kind: event.kind,
+                f: &event.f,
+                key: event.key.as_deref(),
+                value,
+                error: event.error.as_deref(),
+                actual,
+                client: event.client,
+                node: event.node.as_deref(),
+                intended: event.intended,
+                phase: event.phase,
+            },
+        )
+    }
+
+    /// Adds the event of a client; `index` is its own in the order of events.
+    pub(crate) fn add(&mut self, index: usize, event: ClientEvent<'_>) -> Result<(), PairError> {
+        let process = event.process;
+        let number = self.builder.process(process);
+        if number as usize == self.doing.len() {
+            self.doing.push(Doing::Nothing);
+        }
+        let doing = self.doing[number as usize];
+        self.doing[number as usize] = match (doing, event.kind) {
+            (Doing::Ended(ended), _) => return Err(PairError::AfterInfo { event: index, process, ended }),
             (Doing::Open(open), Kind::Invoke) => {
-                let open = operations[*open].invoked;
-                return Err(PairError::Busy { event: index, process, f: event.f, open });
+                let open = self.builder.operations().invoked(open as usize);
+                return Err(PairError::Busy { event: index, process, f: event.f.to_owned(), open });
             }
-            (Doing::Nothing, Kind::Invoke) => {
-                *doing = Doing::Open(operations.len());
-                operations.push(begin(index, process, event));
-            }
+            (Doing::Nothing, Kind::Invoke) => Doing::Open(self.builder.begin(Invocation {
+                event: index,
+                process: number,
+                client: event.client,
+                f: event.f,
+                key: event.key,
+                argument: event.value,
+                intended_ns: event.intended,
+                ns: event.time,
+                node: event.node,
+                phase: event.phase,
+            })),
             (Doing::Nothing, Kind::Ok | Kind::Fail | Kind::Info) => {
-                return Err(PairError::NothingOpen { event: index, process, f: event.f });
+                return Err(PairError::NothingOpen { event: index, process, f: event.f.to_owned() });
             }
             (Doing::Open(open), Kind::Ok | Kind::Fail | Kind::Info) => {
                 let ends = event.kind == Kind::Info;
-                complete(&mut operations[*open], index, event)?;
-                *doing = if ends { Doing::Ended(index) } else { Doing::Nothing };
+                self.complete(open, index, event)?;
+                if ends { Doing::Ended(index) } else { Doing::Nothing }
             }
+        };
+        Ok(())
+    }
+
+    fn complete(&mut self, open: u32, index: usize, event: ClientEvent<'_>) -> Result<(), PairError> {
+        let operation = self.builder.operations().at(open as usize);
+        let same_key = event.key.is_none() || event.key == operation.key;
+        if event.f != operation.f || !same_key {
+            return Err(PairError::Mismatch {
+                event: index,
+                process: operation.process,
+                completed: name(event.f, event.key),
+                open: operation.invoked,
+                begun: name(operation.f, operation.key),
+            });
+        }
+        let update = matches!(operation.f, "write" | "put" | "append" | "enqueue" | "push");
+        let argues = update && operation.argument.is_null() && event.kind == Kind::Ok;
+        let how = match event.kind {
+            Kind::Ok => Completion::Ok(event.value),
+            Kind::Fail => Completion::Fail { error: event.error, actual: event.actual },
+            Kind::Info | Kind::Invoke => Completion::Info { error: event.error },
+        };
+        let ended = (event.kind != Kind::Info).then_some(index);
+        self.builder.complete(open, ended, Some(event.time), how);
+        if argues {
+            self.builder.argue(open);
+        }
+        if let Some(node) = event.node {
+            self.builder.answered_by(open, node);
         }
         Ok(())
     }
-}
-
-fn begin(index: usize, process: u64, event: Event) -> Operation {
-    Operation {
-        process,
-        client: event.client,
-        f: event.f,
-        key: event.key,
-        argument: event.value,
-        outcome: Outcome::Info { error: None },
-        invoked: index,
-        completed: None,
-        intended_ns: event.intended,
-        invoked_ns: event.time,
-        completed_ns: None,
-        node: event.node,
-        phase: event.phase,
-    }
-}
-
-fn complete(operation: &mut Operation, index: usize, event: Event) -> Result<(), PairError> {
-    let same_key = event.key.is_none() || event.key == operation.key;
-    if event.f != operation.f || !same_key {
-        return Err(PairError::Mismatch {
-            event: index,
-            process: operation.process,
-            completed: name(&event.f, event.key.as_deref()),
-            open: operation.invoked,
-            begun: name(&operation.f, operation.key.as_deref()),
-        });
-    }
-    let update = matches!(operation.f.as_str(), "write" | "put" | "append" | "enqueue" | "push");
-    if update && operation.argument.is_null() && event.kind == Kind::Ok {
-        operation.argument.clone_from(&event.value);
-    }
-    operation.completed_ns = Some(event.time);
-    if event.node.is_some() {
-        operation.node = event.node;
-    }
-    operation.completed = (event.kind != Kind::Info).then_some(index);
-    operation.outcome = match event.kind {
-        Kind::Ok => Outcome::Ok(event.value),
-        Kind::Fail => Outcome::Fail { error: event.error, actual: event.actual },
-        Kind::Info | Kind::Invoke => Outcome::Info { error: event.error },
-    };
-    Ok(())
 }
 
 fn name(f: &str, key: Option<&str>) -> String {
@@ -211,6 +268,7 @@ fn name(f: &str, key: Option<&str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Outcome;
     use serde_json::json;
 
     fn event(process: u64, kind: Kind, f: &str) -> Event {
@@ -236,7 +294,7 @@ mod tests {
         events[4].error = Some("unavailable".into());
         events[7].error = Some("timeout".into());
         let operations = pair(&events).unwrap();
-        assert_eq!(pair_owned(events), Ok(operations.clone()));
+        assert_eq!(pair_columns(events).unwrap().to_vec(), operations);
         let indexes: Vec<_> = operations.iter().map(|o| (o.process, o.invoked, o.completed)).collect();
         assert_eq!(indexes, [(0, 0, Some(4)), (1, 1, Some(3)), (1, 5, None), (2, 6, None)]);
         assert_eq!(operations[0].outcome, Outcome::Fail { error: Some("unavailable".into()), actual: None });

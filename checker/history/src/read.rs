@@ -79,26 +79,30 @@ pub fn read_jsonl(mut input: impl BufRead) -> Result<History, ReadError> {
         };
         let before = events.last().map_or(0, |last| last.time);
         if event.time < before {
-            return Err(ReadError::Line {
-                line,
-                column: 1,
-                message: format!(
-                    "time {} lies before the event above it, at {before}; times never decrease down a history",
-                    event.time
-                ),
-            });
+            return Err(times_go_back(line, event.time, before));
         }
         events.push(event);
     }
     Ok(History { header, events, unfinished })
 }
 
-fn next_line(input: &mut impl BufRead, text: &mut Vec<u8>, line: usize) -> Result<usize, ReadError> {
+pub(crate) fn times_go_back(line: usize, time: u64, before: u64) -> ReadError {
+    let message = format!(
+        "time {time} lies before the event above it, at {before}; times never decrease down a history"
+    );
+    ReadError::Line { line, column: 1, message }
+}
+
+pub(crate) fn next_line(
+    input: &mut impl BufRead,
+    text: &mut Vec<u8>,
+    line: usize,
+) -> Result<usize, ReadError> {
     text.clear();
     input.read_until(b'\n', text).map_err(|source| ReadError::Io { line, source })
 }
 
-fn parse_header(text: &[u8]) -> Result<Header, ReadError> {
+pub(crate) fn parse_header(text: &[u8]) -> Result<Header, ReadError> {
     #[derive(serde::Deserialize)]
     struct Version {
         history: u32,
@@ -116,7 +120,7 @@ fn parse_header(text: &[u8]) -> Result<Header, ReadError> {
     })
 }
 
-fn not_an_event(line: usize, text: &[u8], error: &serde_json::Error) -> ReadError {
+pub(crate) fn not_an_event(line: usize, text: &[u8], error: &serde_json::Error) -> ReadError {
     let message = if text.trim_ascii().is_empty() {
         "the line is empty; every line after the first is one event".to_owned()
     } else {

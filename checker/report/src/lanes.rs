@@ -1,7 +1,7 @@
 //! Operations as bars, one below the other, in the order of their events.
 
 use checker::words;
-use history::Operation;
+use history::{OperationRef, ToOperations};
 
 /// Columns the bars may take.
 const COLUMNS: usize = 60;
@@ -17,8 +17,13 @@ const STEP: usize = 3;
 ///       ├──┤        operation 1  client 2: write k1 18 → ok
 ///             ├──┤  operation 2  client 1: read k1 → 17  ← cannot be explained
 /// ```
-pub fn lanes(operations: &[Operation], indexes: &[usize], odd: Option<usize>) -> Vec<String> {
-    let shown: Vec<(usize, &Operation)> =
+pub fn lanes(
+    operations: &(impl ToOperations + ?Sized),
+    indexes: &[usize],
+    odd: Option<usize>,
+) -> Vec<String> {
+    let operations = &*operations.to_operations();
+    let shown: Vec<(usize, OperationRef<'_>)> =
         indexes.iter().filter_map(|&index| Some((index, operations.get(index)?))).collect();
     let mut events: Vec<usize> = shown
         .iter()

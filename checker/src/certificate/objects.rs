@@ -3,7 +3,7 @@
 use super::owned::Owned;
 use super::unordered::Unordered;
 use crate::linearizability::Model;
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
@@ -51,13 +51,13 @@ impl Priority {
 }
 
 /// Whether it can have had an effect or a result. What failed because of what it found tells that.
-pub(super) fn may_happen(operation: &Operation) -> bool {
-    let f = operation.f.as_str();
-    match &operation.outcome {
-        Outcome::Ok(_) => true,
-        Outcome::Info { .. } => !matches!(f, "read" | "get" | "contains" | "peek"),
-        Outcome::Fail { error, .. } => {
-            error.as_deref() == Some("precondition")
+pub(super) fn may_happen(operation: OperationRef<'_>) -> bool {
+    let f = operation.f;
+    match operation.outcome {
+        OutcomeRef::Ok(_) => true,
+        OutcomeRef::Info { .. } => !matches!(f, "read" | "get" | "contains" | "peek"),
+        OutcomeRef::Fail { error, .. } => {
+            error == Some("precondition")
                 && matches!(
                     f,
                     "acquire" | "lock" | "release" | "unlock" | "dequeue" | "pop" | "poll" | "peek" | "cas"
@@ -82,14 +82,14 @@ impl Object {
     }
 
     /// Lets an operation happen; whether it can have had its result there.
-    pub(super) fn step(&mut self, operation: &Operation) -> bool {
-        let result = match &operation.outcome {
-            Outcome::Ok(result) => Some(result),
-            Outcome::Fail { .. } => Some(&Value::Null),
-            Outcome::Info { .. } => None,
+    pub(super) fn step(&mut self, operation: OperationRef<'_>) -> bool {
+        let result = match operation.outcome {
+            OutcomeRef::Ok(result) => Some(result),
+            OutcomeRef::Fail { .. } => Some(&Value::Null),
+            OutcomeRef::Info { .. } => None,
         };
-        let failed = matches!(operation.outcome, Outcome::Fail { .. });
-        let (f, argument) = (operation.f.as_str(), &operation.argument);
+        let failed = matches!(operation.outcome, OutcomeRef::Fail { .. });
+        let (f, argument) = (operation.f, operation.argument);
         match self.model {
             Model::Mutex => {
                 let acquires = matches!(f, "acquire" | "lock");

@@ -1,7 +1,7 @@
 //! What locks with owners, semaphores and versioned registers do, one operation after another.
 
 use crate::linearizability::Model;
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use serde_json::{Value, json};
 use std::collections::HashMap;
 
@@ -19,7 +19,7 @@ pub(super) struct Owned {
     value: Value,
 }
 
-fn who(operation: &Operation) -> String {
+fn who(operation: OperationRef<'_>) -> String {
     if let Some(client) = operation.argument.get("client").filter(|client| !client.is_null()) {
         return client.to_string();
     }
@@ -30,7 +30,7 @@ fn who(operation: &Operation) -> String {
 
 impl Owned {
     /// Lets an operation happen; whether it can have had its result there.
-    pub(super) fn step(&mut self, model: Model, operation: &Operation) -> bool {
+    pub(super) fn step(&mut self, model: Model, operation: OperationRef<'_>) -> bool {
         match model {
             Model::Semaphore => self.count(operation),
             Model::VersionedRegister => self.versioned(operation),
@@ -42,12 +42,12 @@ impl Owned {
         }
     }
 
-    fn lock(&mut self, reentrant: bool, fenced: bool, operation: &Operation) -> bool {
+    fn lock(&mut self, reentrant: bool, fenced: bool, operation: OperationRef<'_>) -> bool {
         let who = who(operation);
         let own = self.holds.last() == Some(&who);
-        let acquires = matches!(operation.f.as_str(), "acquire" | "lock");
+        let acquires = matches!(operation.f, "acquire" | "lock");
         let could = if acquires { self.holds.is_empty() || (own && reentrant) } else { own };
-        let failed = matches!(operation.outcome, Outcome::Fail { .. });
+        let failed = matches!(operation.outcome, OutcomeRef::Fail { .. });
         if failed || !could {
             return failed != could;
         }
@@ -55,10 +55,10 @@ impl Owned {
             self.holds.pop();
             return true;
         }
-        let said = match &operation.outcome {
-            Outcome::Ok(Value::Object(entries)) => entries.get("fence").and_then(Value::as_i64),
-            Outcome::Ok(result) => result.as_i64(),
-            Outcome::Fail { .. } | Outcome::Info { .. } => None,
+        let said = match operation.outcome {
+            OutcomeRef::Ok(Value::Object(entries)) => entries.get("fence").and_then(Value::as_i64),
+            OutcomeRef::Ok(result) => result.as_i64(),
+            OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => None,
         };
         let said = said.filter(|fence| fenced && *fence > 0);
         let fits = match (said, self.holds.is_empty(), self.fence) {
@@ -77,12 +77,12 @@ impl Owned {
         fits
     }
 
-    fn count(&mut self, operation: &Operation) -> bool {
-        let argument = &operation.argument;
+    fn count(&mut self, operation: OperationRef<'_>) -> bool {
+        let argument = operation.argument;
         let many = argument.as_i64().or_else(|| argument.get("permits").and_then(Value::as_i64)).unwrap_or(1);
-        let failed = matches!(operation.outcome, Outcome::Fail { .. });
+        let failed = matches!(operation.outcome, OutcomeRef::Fail { .. });
         let own = self.held.entry(who(operation)).or_default();
-        let could = match operation.f.as_str() {
+        let could = match operation.f {
             "permits" => {
                 self.permits += many;
                 return true;
@@ -98,19 +98,19 @@ impl Owned {
         could != failed
     }
 
-    fn versioned(&mut self, operation: &Operation) -> bool {
+    fn versioned(&mut self, operation: OperationRef<'_>) -> bool {
         let pair = |value: &Value| match value.as_array().map(Vec::as_slice) {
             Some([version, value]) if version.is_null() || version.is_i64() => {
                 (version.as_i64(), value.clone())
             }
             Some(_) | None => (None, value.clone()),
         };
-        let (said, result) = match &operation.outcome {
-            Outcome::Ok(result) => pair(result),
-            Outcome::Fail { .. } | Outcome::Info { .. } => (None, Value::Null),
+        let (said, result) = match operation.outcome {
+            OutcomeRef::Ok(result) => pair(result),
+            OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => (None, Value::Null),
         };
-        let argument = &operation.argument;
-        match operation.f.as_str() {
+        let argument = operation.argument;
+        match operation.f {
             "read" | "get" => match said {
                 Some(said) => said == self.version && result == self.value,
                 None => result.is_null() || result == self.value,
@@ -120,7 +120,7 @@ impl Owned {
                     argument.get(1).filter(|inner| inner.as_array().is_some_and(|inner| inner.len() == 2));
                 let exchange = inner.unwrap_or(argument);
                 let finds = exchange[0] == self.value;
-                if matches!(operation.outcome, Outcome::Fail { .. }) {
+                if matches!(operation.outcome, OutcomeRef::Fail { .. }) {
                     return !finds;
                 }
                 finds && self.change(said, exchange[1].clone())

@@ -1,7 +1,7 @@
 //! Confirms an order of transactions: executes them in it and compares every read. Keys and processes of operations that
 //! have different keys themselves, as in independent tests, are different ones.
 
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef, ToOperations};
 use serde_json::Value;
 use std::collections::HashMap;
 
@@ -69,7 +69,12 @@ pub enum Mismatch {
 ///
 /// # Errors
 /// The first mismatch found.
-pub fn confirm(operations: &[Operation], rules: Rules, order: &[Moment]) -> Result<(), Mismatch> {
+pub fn confirm(
+    operations: &(impl ToOperations + ?Sized),
+    rules: Rules,
+    order: &[Moment],
+) -> Result<(), Mismatch> {
+    let operations = &*operations.to_operations();
     let mut state = State { rules, values: HashMap::new(), written: HashMap::new() };
     let mut read: Vec<Option<usize>> = vec![None; operations.len()];
     let mut wrote = vec![false; operations.len()];
@@ -83,7 +88,7 @@ pub fn confirm(operations: &[Operation], rules: Rules, order: &[Moment]) -> Resu
         };
         let operation = operations.get(index as usize).ok_or(Mismatch::Misplaced(index))?;
         let apart = reads != writes;
-        let misplaced = matches!(operation.outcome, Outcome::Fail { .. })
+        let misplaced = matches!(operation.outcome, OutcomeRef::Fail { .. })
             || (apart && !rules.two_moments)
             || (reads && read[index as usize].is_some())
             || (!reads && read[index as usize].is_none())
@@ -104,8 +109,8 @@ pub fn confirm(operations: &[Operation], rules: Rules, order: &[Moment]) -> Resu
             latest.note(operation);
         }
     }
-    let missing = |(index, operation): (usize, &Operation)| {
-        matches!(operation.outcome, Outcome::Ok(_)) && !wrote[index]
+    let missing = |(index, operation): (usize, OperationRef<'_>)| {
+        matches!(operation.outcome, OutcomeRef::Ok(_)) && !wrote[index]
     };
     match operations.iter().enumerate().position(missing) {
         Some(index) => Err(Mismatch::Missing(index)),
@@ -121,20 +126,25 @@ struct Latest<'o> {
 }
 
 impl<'o> Latest<'o> {
-    fn note(&mut self, operation: &'o Operation) {
+    fn note(&mut self, operation: OperationRef<'o>) {
         self.of_all = self.of_all.max(operation.invoked);
         let own = self.of_process.entry(session(operation)).or_default();
         *own = operation.invoked.max(*own);
     }
 
     /// None that was invoked after it completed may have read before it writes.
-    fn must_not_pass(&self, index: u32, operation: &Operation, respects: Respects) -> Result<(), Mismatch> {
+    fn must_not_pass(
+        &self,
+        index: u32,
+        operation: OperationRef<'_>,
+        respects: Respects,
+    ) -> Result<(), Mismatch> {
         let latest = match respects {
             Respects::Data => 0,
             Respects::Processes => self.of_process.get(&session(operation)).copied().unwrap_or(0),
             Respects::RealTime => self.of_all,
         };
-        let known = matches!(operation.outcome, Outcome::Ok(_));
+        let known = matches!(operation.outcome, OutcomeRef::Ok(_));
         let completed = operation.completed.filter(|_| known).unwrap_or(usize::MAX);
         if completed < latest { Err(Mismatch::Late(index)) } else { Ok(()) }
     }
@@ -153,14 +163,14 @@ type Name<'o> = (Option<&'o str>, &'o Value);
 /// A process, and the object that it turned to.
 type Session<'o> = (u64, Option<&'o str>);
 
-fn session(operation: &Operation) -> Session<'_> {
-    (operation.process, operation.key.as_deref())
+fn session(operation: OperationRef<'_>) -> Session<'_> {
+    (operation.process, operation.key)
 }
 
-fn steps(operation: &Operation) -> impl Iterator<Item = &Value> {
-    let steps = match &operation.outcome {
-        Outcome::Ok(steps) => steps,
-        Outcome::Fail { .. } | Outcome::Info { .. } => &operation.argument,
+fn steps(operation: OperationRef<'_>) -> impl Iterator<Item = &Value> {
+    let steps = match operation.outcome {
+        OutcomeRef::Ok(steps) => steps,
+        OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => operation.argument,
     };
     steps.as_array().into_iter().flatten()
 }
@@ -171,11 +181,11 @@ fn is_read(step: &Value) -> bool {
 
 impl<'o> State<'o> {
     /// Whether it can have read here what it read, with its own writes upon what is there.
-    fn compare(&self, index: u32, operation: &'o Operation) -> Result<(), Mismatch> {
-        if !matches!(operation.outcome, Outcome::Ok(_)) {
+    fn compare(&self, index: u32, operation: OperationRef<'o>) -> Result<(), Mismatch> {
+        if !matches!(operation.outcome, OutcomeRef::Ok(_)) {
             return Ok(());
         }
-        let object = operation.key.as_deref();
+        let object = operation.key;
         let nothing: &[&Value] = &[];
         let mut own: HashMap<&Value, Vec<&Value>> = HashMap::new();
         for step in steps(operation) {
@@ -209,11 +219,11 @@ impl<'o> State<'o> {
     fn write(
         &mut self,
         index: u32,
-        operation: &'o Operation,
+        operation: OperationRef<'o>,
         now: usize,
         read: Option<usize>,
     ) -> Result<(), Mismatch> {
-        let object = operation.key.as_deref();
+        let object = operation.key;
         for step in steps(operation).filter(|step| !is_read(step)) {
             let (Some(key), Some(value)) = (step.get(1), step.get(2)) else { continue };
             let since = self.written.insert((object, key), now).filter(|written| *written < now);

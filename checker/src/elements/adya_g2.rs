@@ -3,7 +3,7 @@
 use super::ledger::Ledger;
 use super::verdict::Class;
 use crate::words;
-use history::Outcome;
+use history::OutcomeRef;
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -19,14 +19,14 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
     let mut pairs: FxHashMap<String, Pair> = FxHashMap::default();
     let mut order: Vec<String> = Vec::new();
     for &index in own {
-        let operation = &operations[index];
+        let operation = operations.at(index);
         if operation.f != "insert" {
             ledger.stranger(index);
             continue;
         }
         // Without keys of its own, a history has the key in front: [key, [a, b]].
-        let key = match (&operation.key, operation.argument.as_array().map(Vec::as_slice)) {
-            (Some(key), _) => key.clone(),
+        let key = match (operation.key, operation.argument.as_array().map(Vec::as_slice)) {
+            (Some(key), _) => key.to_owned(),
             (None, Some([key, _])) => words::shown(key),
             (None, _) => {
                 ledger.misread(index, "an insert needs a key and an id, such as [7,[1,null]]");
@@ -38,7 +38,7 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
             Pair::default()
         });
         pair.attempted.push(index);
-        if matches!(operation.outcome, Outcome::Ok(_)) {
+        if matches!(operation.outcome, OutcomeRef::Ok(_)) {
             pair.acknowledged.push(index);
         }
     }

@@ -7,7 +7,7 @@
 //! have none. Cost: sorting the transfers of an account, and a binary search for each balance.
 
 use super::values;
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use rustc_hash::FxHashMap;
 use serde_json::{Map, Value};
 
@@ -53,16 +53,17 @@ pub(super) struct Balances {
 
 impl Balances {
     /// From the transfers of a history; every account held `opening` at first.
-    pub(super) fn new(opening: i64, transfers: &[&Operation]) -> Self {
+    pub(super) fn new(opening: i64, transfers: &[OperationRef<'_>]) -> Self {
         let mut accounts: FxHashMap<String, Account> = FxHashMap::default();
-        for transfer in transfers.iter().filter(|transfer| !matches!(transfer.outcome, Outcome::Fail { .. }))
+        for transfer in
+            transfers.iter().filter(|transfer| !matches!(transfer.outcome, OutcomeRef::Fail { .. }))
         {
             let Some(amount) = transfer.argument.get("amount").and_then(values::integer) else { continue };
             for (side, change) in [("from", -amount), ("to", amount)] {
                 let Some(name) = transfer.argument.get(side).and_then(super::bank::name) else { continue };
                 let account = accounts.entry(name).or_default();
                 account.possible.changes.push((transfer.invoked, change));
-                if let (Outcome::Ok(_), Some(completed)) = (&transfer.outcome, transfer.completed) {
+                if let (OutcomeRef::Ok(_), Some(completed)) = (transfer.outcome, transfer.completed) {
                     account.certain.changes.push((completed, change));
                 }
             }
@@ -75,7 +76,7 @@ impl Balances {
     }
 
     /// The balances of a read that no order explains, each in words.
-    pub(super) fn impossible(&self, read: &Operation, balances: &Map<String, Value>) -> Vec<String> {
+    pub(super) fn impossible(&self, read: OperationRef<'_>, balances: &Map<String, Value>) -> Vec<String> {
         let outside = |(name, balance): (&String, &Value)| {
             let (least, most) = self.bounds(name, read);
             let balance = values::integer(balance)?;
@@ -86,7 +87,7 @@ impl Balances {
         balances.iter().filter_map(outside).collect()
     }
 
-    fn bounds(&self, name: &str, read: &Operation) -> (i128, i128) {
+    fn bounds(&self, name: &str, read: OperationRef<'_>) -> (i128, i128) {
         let Some(account) = self.accounts.get(name) else { return (self.opening, self.opening) };
         let done = account.certain.until(|completed| completed < read.invoked);
         let begun = account.possible.until(|invoked| read.completed.is_none_or(|end| invoked <= end));
@@ -98,6 +99,7 @@ impl Balances {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use history::{Operation, Outcome};
     use serde_json::json;
 
     fn operation(f: &str, argument: Value, outcome: Outcome, invoked: usize, completed: usize) -> Operation {
@@ -124,13 +126,13 @@ mod tests {
 
     fn wrong(balances: &Balances, at: (usize, usize), a: i64, b: i64) -> usize {
         let read = operation("read", Value::Null, Outcome::Ok(Value::Null), at.0, at.1);
-        balances.impossible(&read, json!({"a": a, "b": b}).as_object().unwrap()).len()
+        balances.impossible((&read).into(), json!({"a": a, "b": b}).as_object().unwrap()).len()
     }
 
     #[test]
     fn acknowledged_transfers_are_in_later_reads() {
         let done = transfer(10, Outcome::Ok(Value::Null), 0, 1);
-        let balances = Balances::new(100, &[&done]);
+        let balances = Balances::new(100, &[(&done).into()]);
         assert_eq!(wrong(&balances, (2, 3), 90, 110), 0);
         assert_eq!(wrong(&balances, (2, 3), 100, 100), 2, "the transfer was thrown away");
         assert_eq!(wrong(&balances, (2, 3), 90, 100), 1);
@@ -139,16 +141,20 @@ mod tests {
     #[test]
     fn concurrent_unknown_and_failed_transfers_leave_room() {
         let open = transfer(10, Outcome::Ok(Value::Null), 0, 5);
-        let balances = Balances::new(100, &[&open]);
+        let balances = Balances::new(100, &[(&open).into()]);
         assert_eq!(wrong(&balances, (2, 3), 90, 110), 0);
         assert_eq!(wrong(&balances, (2, 3), 100, 100), 0);
         assert_eq!(wrong(&balances, (2, 3), 89, 111), 2);
         let unknown = transfer(10, Outcome::Info { error: None }, 0, 1);
         let failed = transfer(50, Outcome::Fail { error: None, actual: None }, 0, 1);
-        let balances = Balances::new(100, &[&unknown, &failed]);
+        let balances = Balances::new(100, &[(&unknown).into(), (&failed).into()]);
         assert_eq!(wrong(&balances, (2, 3), 90, 110) + wrong(&balances, (2, 3), 100, 100), 0);
         assert_eq!(wrong(&balances, (2, 3), 50, 150), 2);
         let later = transfer(10, Outcome::Ok(Value::Null), 4, 5);
-        assert_eq!(wrong(&Balances::new(100, &[&later]), (2, 3), 90, 110), 2, "it comes from the future");
+        assert_eq!(
+            wrong(&Balances::new(100, &[(&later).into()]), (2, 3), 90, 110),
+            2,
+            "it comes from the future"
+        );
     }
 }

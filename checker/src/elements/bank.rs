@@ -28,8 +28,8 @@ pub(super) fn judge(own: &[usize], options: &Options, ledger: &mut Ledger<'_>) {
     let mut named: FxHashSet<String> = FxHashSet::default();
     let (mut reads, mut transfers) = (Vec::new(), Vec::new());
     for &index in own {
-        let operation = &operations[index];
-        match operation.f.as_str() {
+        let operation = operations.at(index);
+        match operation.f {
             "transfer" => {
                 let sides = ["from", "to"].map(|side| operation.argument.get(side).and_then(name));
                 named.extend(sides.into_iter().flatten());
@@ -158,7 +158,7 @@ fn judge_read(read: &Read<'_>, expected: &Expected<'_>, options: &Options, ledge
         let text = format!("operation {index} read negative balances: {}", listed(&below));
         broken("negative balances", Class::NegativeBalance, text);
     }
-    let wrong = expected.balances.as_ref().map(|all| all.impossible(&ledger.operations[index], balances));
+    let wrong = expected.balances.as_ref().map(|all| all.impossible(ledger.operations.at(index), balances));
     let absent: Vec<String> = expected
         .accounts
         .iter()

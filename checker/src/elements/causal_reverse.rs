@@ -4,7 +4,7 @@ use super::ledger::{Ledger, failed};
 use super::values::list;
 use super::verdict::Class;
 use crate::words;
-use history::Outcome;
+use history::OutcomeRef;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
@@ -25,16 +25,16 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) -> bool {
     let mut failures: FxHashMap<&Value, usize> = FxHashMap::default();
     let mut reads: Vec<(usize, &[Value])> = Vec::new();
     for &index in own {
-        let operation = &operations[index];
-        match operation.f.as_str() {
+        let operation = operations.at(index);
+        match operation.f {
             "write" | "insert" | "add" if failed(operation) => {
-                failures.insert(&operation.argument, index);
+                failures.insert(operation.argument, index);
             }
             "write" | "insert" | "add" => {
-                let completed = operation.completed.filter(|_| matches!(operation.outcome, Outcome::Ok(_)));
-                let write =
-                    Write { index, value: &operation.argument, invoked: operation.invoked, completed };
-                if writes.insert(&operation.argument, write).is_some() {
+                let completed =
+                    operation.completed.filter(|_| matches!(operation.outcome, OutcomeRef::Ok(_)));
+                let write = Write { index, value: operation.argument, invoked: operation.invoked, completed };
+                if writes.insert(operation.argument, write).is_some() {
                     ledger.misread(index, "its value was written before, and each should be written once");
                 }
             }

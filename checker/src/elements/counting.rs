@@ -2,7 +2,7 @@
 
 use super::ledger::{Ledger, failed};
 use super::values;
-use history::{Operation, Phase};
+use history::{OperationRef, Phase};
 use serde_json::Value;
 
 /// An add that did not fail.
@@ -32,8 +32,8 @@ pub(super) fn read_counter<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Option
     let (mut adds, mut reads) = (Vec::new(), Vec::new());
     let mut understood = true;
     for &index in own {
-        let operation = &operations[index];
-        match operation.f.as_str() {
+        let operation = operations.at(index);
+        match operation.f {
             "add" | "incr" | "decr" if failed(operation) => {}
             "add" | "incr" | "decr" => {
                 if let Some(delta) = delta(operation) {
@@ -64,8 +64,8 @@ pub(super) fn read_counter<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Option
     understood.then_some((adds, reads))
 }
 
-fn delta(operation: &Operation) -> Option<i128> {
-    let by = match (operation.f.as_str(), &operation.argument) {
+fn delta(operation: OperationRef<'_>) -> Option<i128> {
+    let by = match (operation.f, operation.argument) {
         ("incr" | "decr", Value::Null) => Some(1),
         (_, argument) => values::integer(argument),
     };

@@ -11,7 +11,7 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
         ledger.count(name, 0);
     }
     for &index in own {
-        let operation = &operations[index];
+        let operation = operations.at(index);
         if operation.f != "echo" {
             ledger.stranger(index);
             continue;
@@ -19,7 +19,7 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
         attempted += 1;
         let Some((_, answer)) = ledger.acknowledged(index) else { continue };
         answered += 1;
-        if *answer != operation.argument {
+        if answer != operation.argument {
             ledger.count("unexpected", 1);
             let (said, back) = (words::shown(&operation.argument), words::shown(answer));
             let text = format!("operation {index} said {said}, and {back} came back");

@@ -4,7 +4,7 @@ use super::kind::Kind;
 use super::verdict::{Class, Finding, Latencies, Verdict};
 use crate::transactions::ALLOWED;
 use crate::{Answer, words};
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -14,7 +14,7 @@ const DOUBTS_SHOWN: usize = 8;
 /// The notes of one check over all keys.
 #[derive(Debug)]
 pub(super) struct Ledger<'a> {
-    pub(super) operations: &'a [Operation],
+    pub(super) operations: &'a Operations,
     kind: Kind,
     key: Option<&'a str>,
     findings: Vec<Finding>,
@@ -32,7 +32,7 @@ pub(super) struct Ledger<'a> {
 }
 
 impl<'a> Ledger<'a> {
-    pub(super) fn new(kind: Kind, operations: &'a [Operation]) -> Self {
+    pub(super) fn new(kind: Kind, operations: &'a Operations) -> Self {
         Self {
             operations,
             kind,
@@ -114,9 +114,9 @@ impl<'a> Ledger<'a> {
     /// An operation that changes something says what this check cannot read: it may have done anything.
     pub(super) fn unclear(&mut self, index: usize, why: &'static str) {
         self.misread(index, why);
-        let operations: &'a [Operation] = self.operations;
-        let first = self.unclear.entry(operations[index].key.as_deref()).or_insert(index);
-        if operations[index].invoked < operations[*first].invoked {
+        let operations: &'a Operations = self.operations;
+        let first = self.unclear.entry(operations.at(index).key).or_insert(index);
+        if operations.at(index).invoked < operations.at(*first).invoked {
             *first = index;
         }
     }
@@ -128,35 +128,35 @@ impl<'a> Ledger<'a> {
         if matches!(self.kind, Kind::SetFull | Kind::SetFinal) && finding.class == Class::Duplicated {
             return None;
         }
-        let invoked = |index: &usize| self.operations[*index].invoked;
+        let invoked = |index: &usize| self.operations.at(*index).invoked;
         let on = finding.key.as_deref();
         let of_key = self.unclear.iter().filter(|(key, _)| key.is_none() || on.is_none() || **key == on);
         let first = of_key.map(|(_, index)| *index).min_by_key(invoked)?;
         // What most reads show, and what nobody polled, hangs on all operations.
         let hangs_on_all =
             self.kind == Kind::Bank || (self.kind, finding.class) == (Kind::Kafka, Class::Lost);
-        let over = |index: &usize| self.operations[*index].completed.unwrap_or(usize::MAX);
+        let over = |index: &usize| self.operations.at(*index).completed.unwrap_or(usize::MAX);
         let end = finding.operations.iter().map(over).max()?;
         (hangs_on_all || invoked(&first) < end).then_some(first)
     }
 
     /// Where an operation completed and with what, if it is acknowledged.
     pub(super) fn acknowledged(&mut self, index: usize) -> Option<(usize, &'a Value)> {
-        let operations: &'a [Operation] = self.operations;
-        let operation = &operations[index];
-        match (&operation.outcome, operation.completed) {
-            (Outcome::Ok(value), Some(completed)) => Some((completed, value)),
-            (Outcome::Ok(_), None) => {
+        let operations: &'a Operations = self.operations;
+        let operation = operations.at(index);
+        match (operation.outcome, operation.completed) {
+            (OutcomeRef::Ok(value), Some(completed)) => Some((completed, value)),
+            (OutcomeRef::Ok(_), None) => {
                 self.misread(index, "it is ok, but has no place where it completed");
                 None
             }
-            (Outcome::Fail { .. } | Outcome::Info { .. }, _) => None,
+            (OutcomeRef::Fail { .. } | OutcomeRef::Info { .. }, _) => None,
         }
     }
 
     /// An operation whose function this check has no meaning for; harmless if it certainly did not happen.
     pub(super) fn stranger(&mut self, index: usize) {
-        if !failed(&self.operations[index]) {
+        if !failed(self.operations.at(index)) {
             self.unclear(index, "this check has no meaning for its function");
         }
     }
@@ -179,7 +179,7 @@ impl<'a> Ledger<'a> {
     /// Puts what was not understood before the key's other doubts, which may well follow from it.
     fn settle_misread(&mut self) {
         for (why, index, count) in std::mem::take(&mut self.misread).into_iter().rev() {
-            let odd = words::in_short(&self.operations[index]);
+            let odd = words::in_short(self.operations.at(index));
             let more = match count {
                 1 => String::new(),
                 2 => "; so is another".to_owned(),
@@ -211,7 +211,7 @@ impl<'a> Ledger<'a> {
         open.sort_by_key(|(finding, _)| finding.class);
         let by = open.first()?.1;
         let findings: Vec<Finding> = open.into_iter().map(|(finding, _)| finding).collect();
-        let odd = words::in_short(&self.operations[by]);
+        let odd = words::in_short(self.operations.at(by));
         Some(format!(
             "{}; but operation {by} ({odd}) may explain it, which is not understood",
             complaint(&findings)
@@ -307,8 +307,8 @@ impl<'a> Ledger<'a> {
 }
 
 /// Whether an operation certainly did not happen.
-pub(super) fn failed(operation: &Operation) -> bool {
-    matches!(operation.outcome, Outcome::Fail { .. })
+pub(super) fn failed(operation: OperationRef<'_>) -> bool {
+    matches!(operation.outcome, OutcomeRef::Fail { .. })
 }
 
 /// How much of what is broken, and the first of it.

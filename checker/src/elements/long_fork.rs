@@ -3,7 +3,7 @@
 use super::ledger::{Ledger, failed};
 use super::verdict::Class;
 use crate::words;
-use history::Outcome;
+use history::OutcomeRef;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
@@ -37,10 +37,10 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
     let mut writes = Writes::default();
     let mut reads: Vec<(usize, Vec<(&Value, &Value)>)> = Vec::new();
     for &index in own {
-        let operation = &operations[index];
-        let answer = match &operation.outcome {
-            Outcome::Ok(value) if !value.is_null() => value,
-            Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => &operation.argument,
+        let operation = operations.at(index);
+        let answer = match operation.outcome {
+            OutcomeRef::Ok(value) if !value.is_null() => value,
+            OutcomeRef::Ok(_) | OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => operation.argument,
         };
         let Some(steps) = steps(answer) else {
             ledger
@@ -57,7 +57,7 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
                 writes.twice = Some(key);
             }
         }
-        if matches!(operation.outcome, Outcome::Ok(_)) && !found.is_empty() {
+        if matches!(operation.outcome, OutcomeRef::Ok(_)) && !found.is_empty() {
             reads.push((index, found));
         }
     }

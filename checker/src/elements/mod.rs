@@ -62,7 +62,7 @@ mod verdict;
 pub use kind::{Kind, UnknownKind};
 pub use verdict::{Class, Finding, Latencies, Verdict};
 
-use history::Operation;
+use history::{Operations, ToOperations};
 use ledger::Ledger;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
@@ -89,12 +89,14 @@ pub struct Options {
 
 /// Checks a history with the default [`Options`]. Operations may come in any order; findings name them by their
 /// index in the slice.
-pub fn check(kind: Kind, operations: &[Operation]) -> Verdict {
+pub fn check(kind: Kind, operations: &(impl ToOperations + ?Sized)) -> Verdict {
+    let operations = &*operations.to_operations();
     check_with(kind, operations, &Options::default())
 }
 
 /// Checks a history.
-pub fn check_with(kind: Kind, operations: &[Operation], options: &Options) -> Verdict {
+pub fn check_with(kind: Kind, operations: &(impl ToOperations + ?Sized), options: &Options) -> Verdict {
+    let operations = &*operations.to_operations();
     let mut ledger = Ledger::new(kind, operations);
     if kind == Kind::AdyaG2 && !operations.is_empty() {
         // Its keys are so small that only all of them together prove anything.
@@ -133,11 +135,11 @@ pub fn check_with(kind: Kind, operations: &[Operation], options: &Options) -> Ve
 }
 
 /// The indexes of the operations of each key, keys in the order of their first operation.
-fn by_key(operations: &[Operation]) -> Vec<(Option<&str>, Vec<usize>)> {
+fn by_key(operations: &Operations) -> Vec<(Option<&str>, Vec<usize>)> {
     let mut indexes: FxHashMap<Option<&str>, usize> = FxHashMap::default();
     let mut keys: Vec<(Option<&str>, Vec<usize>)> = Vec::new();
     for (index, operation) in operations.iter().enumerate() {
-        let key = operation.key.as_deref();
+        let key = operation.key;
         let slot = *indexes.entry(key).or_insert_with(|| {
             keys.push((key, Vec::new()));
             keys.len() - 1

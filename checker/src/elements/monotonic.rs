@@ -4,7 +4,7 @@ use super::ledger::{Ledger, failed};
 use super::values::{integer, list};
 use super::verdict::Class;
 use crate::words;
-use history::Outcome;
+use history::OutcomeRef;
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
@@ -40,10 +40,10 @@ pub(super) fn judge(own: &[usize], linearizable: bool, ledger: &mut Ledger<'_>) 
     let mut added: FxHashMap<i128, usize> = FxHashMap::default();
     let (mut unknown, mut reads) = (0, Vec::new());
     for &index in own {
-        let operation = &operations[index];
-        match operation.f.as_str() {
-            "add" | "inc" => match &operation.outcome {
-                Outcome::Ok(result) => match row(result) {
+        let operation = operations.at(index);
+        match operation.f {
+            "add" | "inc" => match operation.outcome {
+                OutcomeRef::Ok(result) => match row(result) {
                     Some(row) => {
                         if let Some(other) = added.insert(row.value, index) {
                             let text = format!(
@@ -57,8 +57,8 @@ pub(super) fn judge(own: &[usize], linearizable: bool, ledger: &mut Ledger<'_>) 
                         ledger.unclear(index, "an add should be acknowledged with an object of val and sts");
                     }
                 },
-                Outcome::Info { .. } => unknown += 1,
-                Outcome::Fail { .. } => {}
+                OutcomeRef::Info { .. } => unknown += 1,
+                OutcomeRef::Fail { .. } => {}
             },
             "read" => {
                 let Some((_, found)) = ledger.acknowledged(index) else { continue };
@@ -117,17 +117,17 @@ fn contents(
         );
         ledger.breaks(Class::Unexpected, row.shown, vec![read], text);
     }
-    let invoked = operations[read].invoked;
+    let invoked = operations.at(read).invoked;
     let mut lost: Vec<usize> = added
         .iter()
         .filter(|(value, _)| !seen.contains(value))
         .map(|(_, &add)| add)
-        .filter(|&add| operations[add].completed.is_some_and(|completed| completed < invoked))
+        .filter(|&add| operations.at(add).completed.is_some_and(|completed| completed < invoked))
         .collect();
     lost.sort_unstable();
     ledger.count("lost", lost.len());
     for add in lost {
-        let Outcome::Ok(value) = &operations[add].outcome else { continue };
+        let OutcomeRef::Ok(value) = operations.at(add).outcome else { continue };
         let text =
             format!("operation {read} did not read the row {} of operation {add}", words::shown(value));
         ledger.breaks(Class::Lost, value, vec![add, read], text);

@@ -60,16 +60,16 @@ pub(super) fn read_set<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> (Elements<
     let mut elements = Elements::default();
     let mut reads = Vec::new();
     for &index in own {
-        let operation = &operations[index];
+        let operation = operations.at(index);
         let invoked = Moment { event: operation.invoked, ns: operation.invoked_ns, index };
         let ended =
             |event| Moment { event, ns: operation.completed_ns.unwrap_or(operation.invoked_ns), index };
-        match operation.f.as_str() {
+        match operation.f {
             "add" | "broadcast" if operation.argument.is_null() => {
                 ledger.unclear(index, "an add needs an element");
             }
             "add" | "broadcast" => {
-                let element = elements.number(&operation.argument);
+                let element = elements.number(operation.argument);
                 let element = &mut elements.all[element];
                 if failed(operation) {
                     element.failed = Some(index);

@@ -2,7 +2,7 @@
 
 use super::ledger::{Ledger, failed};
 use super::values;
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -48,13 +48,13 @@ pub(super) fn read_queue<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Passage<
     let operations = ledger.operations;
     let mut passage = Passage::default();
     for &index in own {
-        let operation = &operations[index];
-        match operation.f.as_str() {
+        let operation = operations.at(index);
+        match operation.f {
             "enqueue" if operation.argument.is_null() => {
                 ledger.unclear(index, "an enqueue needs an element");
             }
             "enqueue" => {
-                let element = passage.element(&operation.argument);
+                let element = passage.element(operation.argument);
                 if failed(operation) {
                     element.failed = Some(index);
                 } else {
@@ -80,23 +80,23 @@ impl<'a> Passage<'a> {
         &mut self.elements[number]
     }
 
-    fn dequeue(&mut self, index: usize, operation: &Operation, ledger: &mut Ledger<'a>) {
-        match (&operation.outcome, ledger.acknowledged(index)) {
+    fn dequeue(&mut self, index: usize, operation: OperationRef<'_>, ledger: &mut Ledger<'a>) {
+        match (operation.outcome, ledger.acknowledged(index)) {
             (_, Some((_, Value::Null))) => self.was_empty(index, operation),
             (_, Some((completed, value))) => {
                 self.element(value).dequeues.push(Dequeue { completed, index });
             }
-            (Outcome::Fail { error: Some(error), .. }, None)
+            (OutcomeRef::Fail { error: Some(error), .. }, None)
                 if matches!(error.trim_start_matches(':'), "empty" | "exhausted") =>
             {
                 self.was_empty(index, operation);
             }
-            (Outcome::Fail { .. }, None) => {}
-            (Outcome::Info { .. } | Outcome::Ok(_), None) => self.takers += 1,
+            (OutcomeRef::Fail { .. }, None) => {}
+            (OutcomeRef::Info { .. } | OutcomeRef::Ok(_), None) => self.takers += 1,
         }
     }
 
-    fn drain(&mut self, index: usize, operation: &Operation, ledger: &mut Ledger<'a>) {
+    fn drain(&mut self, index: usize, operation: OperationRef<'_>, ledger: &mut Ledger<'a>) {
         match ledger.acknowledged(index) {
             Some((completed, value)) => {
                 let Some(items) = values::list(value) else {
@@ -114,7 +114,7 @@ impl<'a> Passage<'a> {
         }
     }
 
-    fn was_empty(&mut self, index: usize, operation: &Operation) {
+    fn was_empty(&mut self, index: usize, operation: OperationRef<'_>) {
         self.empty = self.empty.max(Some((operation.invoked, index)));
     }
 }

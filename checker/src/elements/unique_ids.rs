@@ -15,7 +15,7 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
     let mut range: Option<(&Value, &Value)> = None;
     let (mut attempted, mut acknowledged) = (0, 0);
     for &index in own {
-        if operations[index].f != "generate" {
+        if operations.at(index).f != "generate" {
             ledger.stranger(index);
             continue;
         }

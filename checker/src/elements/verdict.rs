@@ -2,7 +2,7 @@
 
 use super::kind::Kind;
 use crate::{Answer, words};
-use history::Operation;
+use history::ToOperations;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -159,12 +159,14 @@ impl Verdict {
 
     /// All of it in lines for people: findings with their operations, a few of each class, then figures. `operations` is the
     /// slice that was checked.
-    pub fn evidence(&self, operations: &[Operation]) -> Vec<String> {
+    pub fn evidence(&self, operations: &(impl ToOperations + ?Sized)) -> Vec<String> {
+        let operations = &*operations.to_operations();
         self.evidence_since(operations, 0)
     }
 
     /// The same with times that count from a moment, in nanoseconds of the history's clock.
-    pub fn evidence_since(&self, operations: &[Operation], origin_ns: u64) -> Vec<String> {
+    pub fn evidence_since(&self, operations: &(impl ToOperations + ?Sized), origin_ns: u64) -> Vec<String> {
+        let operations = &*operations.to_operations();
         let mut lines = Vec::new();
         for group in self.findings.chunk_by(|a, b| (a.breaks, a.class) == (b.breaks, b.class)) {
             for finding in group.iter().take(SHOWN) {

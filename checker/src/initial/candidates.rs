@@ -7,7 +7,7 @@ use super::{Start, text};
 use crate::elements::Kind;
 use crate::linearizability::Model;
 use crate::property::Property;
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef, ToOperations};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -19,7 +19,8 @@ const OPEN: usize = 3;
 /// What the history may have started from, the likeliest first; empty where no result shows anything of the kind.
 ///
 /// Operations should all have one key, or none, where the property judges each key by itself.
-pub fn candidates(operations: &[Operation], property: Property) -> Vec<Value> {
+pub fn candidates(operations: &(impl ToOperations + ?Sized), property: Property) -> Vec<Value> {
+    let operations = &*operations.to_operations();
     let start = Start::of(property);
     let all: Vec<Value> = match (start, property) {
         (Start::Value, Property::Sequential) => of_keys(operations).into_iter().collect(),
@@ -34,16 +35,16 @@ pub fn candidates(operations: &[Operation], property: Property) -> Vec<Value> {
         (Start::Elements(f), _) => of_container(operations, f == "push").into_iter().collect(),
         (Start::Unwritten, _) => of_snapshots(operations).into_iter().collect(),
         (Start::Lock, _) => {
-            let is_release = |operation: &Operation| matches!(operation.f.as_str(), "release" | "unlock");
+            let is_release = |operation: OperationRef<'_>| matches!(operation.f, "release" | "unlock");
             operations.iter().any(is_release).then_some(Value::Bool(true)).into_iter().collect()
         }
         (Start::Permits | Start::Empty, _) => Vec::new(),
     };
-    let key = operations.first().and_then(|operation| operation.key.clone());
-    let of_key = |value: Value| match (&key, start) {
+    let key = operations.first().and_then(|operation| operation.key);
+    let of_key = |value: Value| match (key, start) {
         (Some(_), Start::Registers(_) | Start::Unwritten) | (None, _) => value,
         (Some(_), _) if property == Property::Sequential => value,
-        (Some(key), _) => Value::Object(Map::from_iter([(key.clone(), value)])),
+        (Some(key), _) => Value::Object(Map::from_iter([(key.to_owned(), value)])),
     };
     all.into_iter().take(TRIED).map(of_key).collect()
 }
@@ -85,38 +86,38 @@ impl<'a> Known<'a> {
             .or_insert(invoked);
     }
 
-    fn find(&mut self, value: &'a Value, operation: &Operation) {
+    fn find(&mut self, value: &'a Value, operation: OperationRef<'_>) {
         let (invoked, completed) = (operation.invoked, operation.completed.unwrap_or(usize::MAX));
         let first = self.found.entry(value.to_string()).or_insert(Found { value, invoked, completed });
         (first.invoked, first.completed) = (invoked.min(first.invoked), completed.min(first.completed));
     }
 
     /// What an operation on a register says.
-    fn register(&mut self, operation: &'a Operation) {
-        let updates = !matches!(operation.f.as_str(), "read" | "get");
-        if updates && matches!(operation.outcome, Outcome::Ok(_)) {
+    fn register(&mut self, operation: OperationRef<'a>) {
+        let updates = !matches!(operation.f, "read" | "get");
+        if updates && matches!(operation.outcome, OutcomeRef::Ok(_)) {
             self.updated = self.updated.min(operation.completed.unwrap_or(usize::MAX));
         }
-        if updates && matches!(operation.outcome, Outcome::Fail { .. }) {
+        if updates && matches!(operation.outcome, OutcomeRef::Fail { .. }) {
             let pair = operation.argument.as_array().filter(|pair| operation.f == "cas" && pair.len() == 2);
-            self.failed.insert(pair.map_or(&operation.argument, |pair| &pair[1]).to_string());
+            self.failed.insert(pair.map_or(operation.argument, |pair| &pair[1]).to_string());
         }
         let pair = operation.argument.as_array().map(Vec::as_slice);
-        match (operation.f.as_str(), pair, &operation.outcome) {
-            ("read" | "get", _, Outcome::Ok(value)) if !value.is_null() => self.find(value, operation),
+        match (operation.f, pair, &operation.outcome) {
+            ("read" | "get", _, OutcomeRef::Ok(value)) if !value.is_null() => self.find(value, operation),
             ("read" | "get", ..) => {}
             ("cas", Some([from, to]), outcome) => {
                 self.write(to, operation.invoked);
                 match outcome {
-                    Outcome::Ok(_) if !from.is_null() => self.find(from, operation),
-                    Outcome::Fail { actual: Some(actual), .. } if !actual.is_null() => {
+                    OutcomeRef::Ok(_) if !from.is_null() => self.find(from, operation),
+                    OutcomeRef::Fail { actual: Some(actual), .. } if !actual.is_null() => {
                         self.find(actual, operation);
                     }
-                    Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => {}
+                    OutcomeRef::Ok(_) | OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => {}
                 }
             }
             ("append", ..) => self.appended.extend(operation.argument.as_str()),
-            _ => self.write(&operation.argument, operation.invoked),
+            _ => self.write(operation.argument, operation.invoked),
         }
     }
 
@@ -135,7 +136,7 @@ impl<'a> Known<'a> {
 
 /// The values that were found and that no operation can have written until then; then those that were found early: another
 /// operation may have written the initial value again.
-fn of_register(operations: &[Operation]) -> Vec<Value> {
+fn of_register(operations: &Operations) -> Vec<Value> {
     let mut known = Known::default();
     for operation in operations {
         known.register(operation);
@@ -174,10 +175,10 @@ fn beginnings(whole: &str, appended: &BTreeSet<&str>) -> Vec<String> {
 }
 
 /// By key, the only value that no operation can have written before it was found.
-fn of_keys(operations: &[Operation]) -> Option<Value> {
+fn of_keys(operations: &Operations) -> Option<Value> {
     let mut keys: BTreeMap<Option<&str>, Known<'_>> = BTreeMap::new();
     for operation in operations {
-        keys.entry(operation.key.as_deref()).or_default().register(operation);
+        keys.entry(operation.key).or_default().register(operation);
     }
     let strange: Vec<(Option<&str>, Value)> =
         keys.into_iter().filter_map(|(key, known)| Some((key, known.only_strange()?))).collect();
@@ -192,13 +193,13 @@ fn of_keys(operations: &[Operation]) -> Option<Value> {
 }
 
 /// The steps of a transaction, as far as they are known: name, key as text, value.
-fn steps(operation: &Operation) -> impl Iterator<Item = (&str, String, &Value)> {
-    let answered = match &operation.outcome {
-        Outcome::Ok(value) => Some(value),
-        Outcome::Fail { .. } | Outcome::Info { .. } => None,
+fn steps(operation: OperationRef<'_>) -> impl Iterator<Item = (&str, String, &Value)> {
+    let answered = match operation.outcome {
+        OutcomeRef::Ok(value) => Some(value),
+        OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => None,
     };
     let all =
-        [Some(&operation.argument), answered].into_iter().flatten().filter_map(Value::as_array).flatten();
+        [Some(operation.argument), answered].into_iter().flatten().filter_map(Value::as_array).flatten();
     all.filter_map(|step| match step.as_array().map(Vec::as_slice) {
         Some([name, key, value]) => Some((name.as_str()?, text(key), value)),
         Some(_) | None => None,
@@ -206,11 +207,11 @@ fn steps(operation: &Operation) -> impl Iterator<Item = (&str, String, &Value)> 
 }
 
 /// By key of a register, and by that of the operation where there are some: what it may have started with.
-fn of_registers(operations: &[Operation], lists: bool) -> Option<Value> {
+fn of_registers(operations: &Operations, lists: bool) -> Option<Value> {
     let mut keys: BTreeMap<(Option<&str>, String), Known<'_>> = BTreeMap::new();
     for operation in operations {
         for (name, key, value) in steps(operation) {
-            let known = keys.entry((operation.key.as_deref(), key)).or_default();
+            let known = keys.entry((operation.key, key)).or_default();
             if !matches!(name, "r" | "read") {
                 known.write(value, operation.invoked);
             } else if !value.is_null() {
@@ -244,22 +245,21 @@ fn leading(known: &Known<'_>) -> Option<Value> {
 }
 
 /// What the read that completed first shows beyond what was added before it; adds that were open beside it count or not.
-fn of_number(operations: &[Operation]) -> Vec<Value> {
-    let reads = operations.iter().filter(|operation| matches!(operation.f.as_str(), "read" | "get"));
+fn of_number(operations: &Operations) -> Vec<Value> {
+    let reads = operations.iter().filter(|operation| matches!(operation.f, "read" | "get"));
     let first = reads
-        .filter(|read| matches!(read.outcome, Outcome::Ok(_)))
+        .filter(|read| matches!(read.outcome, OutcomeRef::Ok(_)))
         .min_by_key(|read| read.completed.unwrap_or(usize::MAX));
     let start = first.and_then(|read| {
-        let Outcome::Ok(found) = &read.outcome else { return None };
+        let OutcomeRef::Ok(found) = read.outcome else { return None };
         let end = read.completed?;
         let (mut left, mut open) = (found.as_i64()?, Vec::new());
-        let before =
-            operations.iter().filter(|add| add.invoked < end && !matches!(add.f.as_str(), "read" | "get"));
-        for add in before.filter(|add| !matches!(add.outcome, Outcome::Fail { .. })) {
+        let before = operations.iter().filter(|add| add.invoked < end && !matches!(add.f, "read" | "get"));
+        for add in before.filter(|add| !matches!(add.outcome, OutcomeRef::Fail { .. })) {
             let by = add.argument.as_i64().or(add.argument.is_null().then_some(1))?;
             let by = if add.f == "decr" { by.checked_neg()? } else { by };
             let over = add.completed.is_some_and(|completed| completed < read.invoked);
-            if over && matches!(add.outcome, Outcome::Ok(_)) {
+            if over && matches!(add.outcome, OutcomeRef::Ok(_)) {
                 left = left.checked_sub(by)?;
             } else {
                 open.push(by);
@@ -288,13 +288,13 @@ struct Sightings<'a> {
 }
 
 impl<'a> Sightings<'a> {
-    fn see(&mut self, value: &'a Value, operation: &Operation) {
+    fn see(&mut self, value: &'a Value, operation: OperationRef<'_>) {
         let (end, number) = (operation.completed.unwrap_or(usize::MAX), self.seen.len());
         let first = self.seen.entry(value.to_string()).or_insert((end, number, value));
         first.0 = end.min(first.0);
     }
 
-    fn put(&mut self, value: &Value, operation: &Operation) {
+    fn put(&mut self, value: &Value, operation: OperationRef<'_>) {
         let first = self.put.entry(value.to_string()).or_insert(operation.invoked);
         *first = operation.invoked.min(*first);
     }
@@ -315,17 +315,17 @@ fn some_of(elements: Vec<Value>) -> Option<Value> {
 }
 
 /// The elements that were seen in a set before any operation can have added them.
-fn of_set(operations: &[Operation]) -> Option<Value> {
+fn of_set(operations: &Operations) -> Option<Value> {
     let mut all = Sightings::default();
     for operation in operations {
-        match (operation.f.as_str(), &operation.outcome) {
-            ("read", Outcome::Ok(Value::Array(elements))) => {
+        match (operation.f, &operation.outcome) {
+            ("read", OutcomeRef::Ok(Value::Array(elements))) => {
                 for element in elements {
                     all.see(element, operation);
                 }
             }
-            ("contains", Outcome::Ok(Value::Bool(true))) => all.see(&operation.argument, operation),
-            ("add", _) => all.put(&operation.argument, operation),
+            ("contains", OutcomeRef::Ok(Value::Bool(true))) => all.see(operation.argument, operation),
+            ("add", _) => all.put(operation.argument, operation),
             _ => {}
         }
     }
@@ -333,12 +333,12 @@ fn of_set(operations: &[Operation]) -> Option<Value> {
 }
 
 /// The elements that every read has and no operation added.
-fn of_growing_set(operations: &[Operation]) -> Option<Value> {
+fn of_growing_set(operations: &Operations) -> Option<Value> {
     let mut added: BTreeSet<String> = BTreeSet::new();
     let mut common: Option<BTreeMap<String, &Value>> = None;
     for operation in operations {
-        match (operation.f.as_str(), &operation.outcome) {
-            ("read", Outcome::Ok(found)) => {
+        match (operation.f, &operation.outcome) {
+            ("read", OutcomeRef::Ok(found)) => {
                 let elements = found.as_array().into_iter().flatten();
                 let elements: BTreeMap<String, &Value> =
                     elements.map(|element| (element.to_string(), element)).collect();
@@ -358,17 +358,20 @@ fn of_growing_set(operations: &[Operation]) -> Option<Value> {
 
 /// What came out of a queue or a stack before any operation can have put it in, in the order in which it must have stood
 /// there.
-fn of_container(operations: &[Operation], is_stack: bool) -> Option<Value> {
+fn of_container(operations: &Operations, is_stack: bool) -> Option<Value> {
     let mut all = Sightings::default();
     for operation in operations {
-        match (&operation.argument, &operation.outcome) {
-            (Value::Null, Outcome::Ok(Value::Array(elements))) if operation.f == "drain" => {
+        match (operation.argument, &operation.outcome) {
+            (Value::Null, OutcomeRef::Ok(Value::Array(elements))) if operation.f == "drain" => {
                 for element in elements {
                     all.see(element, operation);
                 }
             }
-            (Value::Null, Outcome::Ok(Value::Null) | Outcome::Fail { .. } | Outcome::Info { .. }) => {}
-            (Value::Null, Outcome::Ok(element)) => all.see(element, operation),
+            (
+                Value::Null,
+                OutcomeRef::Ok(Value::Null) | OutcomeRef::Fail { .. } | OutcomeRef::Info { .. },
+            ) => {}
+            (Value::Null, OutcomeRef::Ok(element)) => all.see(element, operation),
             (element, _) => all.put(element, operation),
         }
     }
@@ -380,7 +383,7 @@ fn of_container(operations: &[Operation], is_stack: bool) -> Option<Value> {
 }
 
 /// The only value that snapshots found and no operation wrote to that key: what an unwritten register has.
-fn of_snapshots(operations: &[Operation]) -> Option<Value> {
+fn of_snapshots(operations: &Operations) -> Option<Value> {
     let mut written: BTreeSet<(String, String)> = BTreeSet::new();
     let mut found: Vec<(String, &Value)> = Vec::new();
     for operation in operations {
@@ -399,15 +402,15 @@ fn of_snapshots(operations: &[Operation]) -> Option<Value> {
 }
 
 /// The rows that were read and count less than all that were added.
-fn of_rows(operations: &[Operation]) -> Option<Value> {
+fn of_rows(operations: &Operations) -> Option<Value> {
     let count = |row: &Value| row.get("val").or_else(|| row.get(":val")).and_then(Value::as_i64);
     let rows = |wanted: fn(&str) -> bool| {
-        operations.iter().filter(move |operation| wanted(&operation.f)).filter_map(|operation| {
-            match &operation.outcome {
-                Outcome::Ok(found) => Some(found),
-                Outcome::Fail { .. } | Outcome::Info { .. } => None,
-            }
-        })
+        operations.iter().filter(move |operation| wanted(&operation.f)).filter_map(
+            |operation| match operation.outcome {
+                OutcomeRef::Ok(found) => Some(found),
+                OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => None,
+            },
+        )
     };
     let least = rows(|f| matches!(f, "add" | "inc")).filter_map(count).min()?;
     let mut before: BTreeMap<i64, &Value> = BTreeMap::new();
@@ -423,7 +426,7 @@ fn of_rows(operations: &[Operation]) -> Option<Value> {
 mod tests {
     use super::*;
     use crate::transactions::Workload;
-    use history::{Event, Process, pair};
+    use history::{Event, Operation, Outcome, Process, pair};
     use serde_json::json;
 
     /// Operations one after the other, each by a process of its own.
@@ -532,7 +535,7 @@ mod tests {
         let found = candidates(&operations, Property::Transactions(Workload::RwRegister));
         assert_eq!(found, [json!({"a": {"x": 0}, "b": {"x": 5}})]);
         let property = Property::Transactions(Workload::RwRegister);
-        let started = crate::initial::prepend(operations, property, &found[0]).unwrap();
+        let started = crate::initial::prepend(&operations, property, &found[0]).unwrap();
         let verdict =
             crate::transactions::check(&started, &crate::transactions::Options::new(Workload::RwRegister));
         assert_eq!(verdict.answer, crate::Answer::Valid);

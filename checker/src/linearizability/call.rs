@@ -1,6 +1,6 @@
 //! One operation as all methods see it: an action and the time in which it may have happened.
 
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 
 /// The completion of an operation that never completes.
 pub(crate) const NEVER: u32 = u32::MAX;
@@ -28,10 +28,10 @@ pub(super) struct When {
 }
 
 impl When {
-    pub(super) fn of(operation: &Operation, origin: u32) -> Self {
+    pub(super) fn of(operation: OperationRef<'_>, origin: u32) -> Self {
         let completed = match operation.outcome {
-            Outcome::Ok(_) | Outcome::Fail { .. } => operation.completed.map_or(NEVER, moment),
-            Outcome::Info { .. } => NEVER,
+            OutcomeRef::Ok(_) | OutcomeRef::Fail { .. } => operation.completed.map_or(NEVER, moment),
+            OutcomeRef::Info { .. } => NEVER,
         };
         Self { invoked: moment(operation.invoked), completed, origin }
     }

@@ -13,24 +13,25 @@ use super::{
 };
 use crate::limits::Limits;
 use crate::parallel::parallel_map;
-use history::Operation;
+use history::{OperationRef, Operations, ToOperations};
 
 /// Whether the operations are linearizable under a specification of one's own.
 ///
 /// As [`check`](super::check), for objects that are no [`Model`]. An operation that the specification does
 /// not understand makes the verdict [`Verdict::Unknown`].
 pub fn check_against<S: Specification>(
-    operations: &[Operation],
+    operations: &(impl ToOperations + ?Sized),
     specification: &S,
     limits: &Limits<'_>,
 ) -> Verdict {
+    let operations = &*operations.to_operations();
     let keys = split_by(operations, |operation| specification.partition(operation));
     Judge { operations, limits, ordered: false }.of_keys(&keys, encoder(operations, specification)).0
 }
 
 /// What there is to judge.
 pub(super) struct Judge<'a> {
-    pub(super) operations: &'a [Operation],
+    pub(super) operations: &'a Operations,
     pub(super) limits: &'a Limits<'a>,
     /// Whether orders are asked for.
     pub(super) ordered: bool,
@@ -45,8 +46,7 @@ impl Judge<'_> {
             sizes: noted.keys.iter().map(NotedKey::len).collect(),
         };
         let completions = |key: usize| -> Vec<Option<usize>> {
-            let of_key =
-                self.operations.iter().filter(|operation| operation.key.as_deref() == keys.names[key]);
+            let of_key = self.operations.iter().filter(|operation| operation.key == keys.names[key]);
             of_key.map(|operation| operation.completed).collect()
         };
         self.judge(&keys, |key, names| encode(&noted.keys[key], &noted.marks, names), completions)
@@ -73,7 +73,7 @@ impl Judge<'_> {
             sizes: keys.iter().map(|key| key.indexes.len()).collect(),
         };
         let completions = |key: usize| -> Vec<Option<usize>> {
-            keys[key].indexes.iter().map(|&index| self.operations[index as usize].completed).collect()
+            keys[key].indexes.iter().map(|&index| self.operations.at(index as usize).completed).collect()
         };
         self.judge(&known, |key, _| encode(&keys[key].indexes), completions)
     }
@@ -202,24 +202,24 @@ type Encoded<M> = Result<(M, Vec<Call<<M as Method>::Action>>), String>;
 
 /// Makes the calls of operations, given by their indexes, under a specification.
 fn encoder<'a, S: Specification>(
-    operations: &'a [Operation],
+    operations: &'a Operations,
     specification: &'a S,
 ) -> impl Fn(&[u32]) -> Encoded<Plain<'a, S>> + Sync {
     |indexes| {
-        let action = |operation: &_| specification.action(operation);
+        let action = |operation: OperationRef<'_>| specification.action(operation);
         Ok((Plain(specification), calls(operations, indexes, action)?))
     }
 }
 
 /// The calls of one key, whose indexes come in order of invocation.
 pub(super) fn calls<A>(
-    operations: &[Operation],
+    operations: &Operations,
     indexes: &[u32],
-    action: impl Fn(&Operation) -> Result<Option<A>, String>,
+    action: impl Fn(OperationRef<'_>) -> Result<Option<A>, String>,
 ) -> Result<Vec<Call<A>>, String> {
     let mut calls = Vec::with_capacity(indexes.len());
     for &index in indexes {
-        let operation = &operations[index as usize];
+        let operation = operations.at(index as usize);
         let action = action(operation).map_err(|why| {
             format!("operation {index} (event {}) is not understood: {why}", operation.invoked)
         })?;

@@ -1,7 +1,7 @@
 //! Splits a history by key: linearizability is local (Herlihy and Wing 1990).
 
 use super::method::Ordered;
-use history::Operation;
+use history::{OperationRef, Operations};
 use rustc_hash::FxHashMap;
 use std::borrow::Cow;
 
@@ -13,14 +13,14 @@ pub(super) struct Key<'a> {
 }
 
 /// The keys of a history in the order in which they first appear.
-pub(super) fn split(operations: &[Operation]) -> Vec<Key<'_>> {
-    split_by(operations, |operation| operation.key.as_deref().map(Cow::Borrowed))
+pub(super) fn split(operations: &Operations) -> Vec<Key<'_>> {
+    split_by(operations, |operation| operation.key.map(Cow::Borrowed))
 }
 
 /// The same, where another part of an operation than its key says where it belongs.
 pub(super) fn split_by<'a>(
-    operations: &'a [Operation],
-    partition: impl Fn(&'a Operation) -> Option<Cow<'a, str>>,
+    operations: &'a Operations,
+    partition: impl Fn(OperationRef<'a>) -> Option<Cow<'a, str>>,
 ) -> Vec<Key<'a>> {
     let mut numbers: FxHashMap<Option<Cow<'a, str>>, usize> = FxHashMap::default();
     let mut keys: Vec<Key<'_>> = Vec::new();
@@ -40,7 +40,7 @@ pub(super) fn split_by<'a>(
         keys[number].indexes.push(index);
     }
     for key in keys.iter_mut().filter(|_| !in_order) {
-        key.indexes.sort_by_key(|&index| operations[index as usize].invoked);
+        key.indexes.sort_by_key(|&index| operations.at(index as usize).invoked);
     }
     keys
 }

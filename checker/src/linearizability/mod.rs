@@ -59,14 +59,16 @@ pub use verdict::{Pending, Verdict, Witness};
 
 use crate::certificate::Linearization;
 use crate::limits::Limits;
-use history::Operation;
+use history::{Operations, ToOperations};
 
 /// Whether the operations are linearizable under the model, each key starting absent.
 ///
 /// Operations come from [`pair`](history::pair) or elsewhere; only the order of
-/// [`Operation::invoked`] and [`Operation::completed`] matters, and equal ones are concurrent.
+/// [`Operation::invoked`](history::Operation::invoked) and
+/// [`completed`](history::Operation::completed) matters, and equal ones are concurrent.
 /// An invalid key beats an unknown one.
-pub fn check(operations: &[Operation], model: Model, limits: &Limits<'_>) -> Verdict {
+pub fn check(operations: &(impl ToOperations + ?Sized), model: Model, limits: &Limits<'_>) -> Verdict {
+    let operations = &*operations.to_operations();
     judge(operations, model, limits, false).0
 }
 
@@ -74,10 +76,11 @@ pub fn check(operations: &[Operation], model: Model, limits: &Limits<'_>) -> Ver
 /// result, for [`confirm`](crate::certificate::confirm). It takes up to twice as long, and about 40 bytes
 /// more for each operation. None where the limits did not suffice to find the order too.
 pub fn check_certified(
-    operations: &[Operation],
+    operations: &(impl ToOperations + ?Sized),
     model: Model,
     limits: &Limits<'_>,
 ) -> (Verdict, Option<Linearization>) {
+    let operations = &*operations.to_operations();
     let (verdict, orders) = judge(operations, model, limits, true);
     (verdict, orders.map(|orders| Linearization { orders }))
 }
@@ -85,7 +88,7 @@ pub fn check_certified(
 /// A verdict and, if it is valid and orders were asked for, an order for each key.
 type Judged = (Verdict, Option<Vec<Vec<u32>>>);
 
-fn judge(operations: &[Operation], model: Model, limits: &Limits<'_>, ordered: bool) -> Judged {
+fn judge(operations: &Operations, model: Model, limits: &Limits<'_>, ordered: bool) -> Judged {
     let judge = judge::Judge { operations, limits, ordered };
     match model {
         Model::Register | Model::CasRegister | Model::Kv => judge.values(model),

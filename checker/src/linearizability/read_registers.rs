@@ -7,7 +7,7 @@ use super::{
 };
 use crate::limits::Limits;
 use crate::parallel::parallel_map;
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -60,18 +60,18 @@ const OPERATIONS_A_WORKER: usize = 50_000;
 
 /// Reads operations of keys that hold one value each, in as many parts as the limits have workers.
 pub(super) fn read_registers<'a>(
-    operations: &'a [Operation],
+    operations: &'a Operations,
     model: Model,
     limits: &Limits<'_>,
 ) -> NotedKeys<'a> {
     let parts = limits.workers.count().clamp(1, 1 + operations.len() / OPERATIONS_A_WORKER);
     let size = operations.len().div_ceil(parts).max(1);
-    let chunks: Vec<&[Operation]> = operations.chunks(size).collect();
-    let parts = parallel_map(&vec![size; chunks.len()], limits.workers, |part| {
+    let count = operations.len().div_ceil(size);
+    let parts = parallel_map(&vec![size; count], limits.workers, |part| {
         let mut reader = Reader::new(keyed(model), part);
-        let first = u32::try_from(part * size).expect("a history has fewer than four billion operations");
-        for (operation, index) in chunks[part].iter().zip(first..) {
-            reader.read(operation, index, model);
+        for index in part * size..operations.len().min((part + 1) * size) {
+            let number = u32::try_from(index).expect("a history has fewer than four billion operations");
+            reader.read(operations.at(index), number, model);
         }
         reader
     });
@@ -130,9 +130,9 @@ impl<'a> Reader<'a> {
         Self { keyed, part, numbers: FxHashMap::default(), keys: Vec::new(), marks }
     }
 
-    fn read(&mut self, operation: &'a Operation, index: u32, model: Model) {
+    fn read(&mut self, operation: OperationRef<'a>, index: u32, model: Model) {
         let (keys, part) = (&mut self.keys, self.part);
-        let number = *self.numbers.entry(operation.key.as_deref()).or_insert_with_key(|&name| {
+        let number = *self.numbers.entry(operation.key).or_insert_with_key(|&name| {
             keys.push(NotedKey { name, notes: vec![(part, Vec::new())], strange: None });
             keys.len() - 1
         });
@@ -161,19 +161,19 @@ impl<'a> Reader<'a> {
     }
 
     /// What an operation says; none for one that changed nothing and says nothing.
-    fn meaning(&mut self, operation: &'a Operation) -> Result<Option<Meaning>, Strange<'a>> {
-        let argument = &operation.argument;
-        let failed = matches!(operation.outcome, Outcome::Fail { .. });
-        Ok(Some(match operation.f.as_str() {
-            "read" | "get" => match &operation.outcome {
-                Outcome::Ok(value) => Meaning::Read(self.marks.mark(value)),
-                Outcome::Fail { .. } | Outcome::Info { .. } => return Ok(None),
+    fn meaning(&mut self, operation: OperationRef<'a>) -> Result<Option<Meaning>, Strange<'a>> {
+        let argument = operation.argument;
+        let failed = matches!(operation.outcome, OutcomeRef::Fail { .. });
+        Ok(Some(match operation.f {
+            "read" | "get" => match operation.outcome {
+                OutcomeRef::Ok(value) => Meaning::Read(self.marks.mark(value)),
+                OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => return Ok(None),
             },
             "cas" => {
                 let Some([from, to]) = argument.as_array().map(Vec::as_slice) else {
                     return Err(Strange::Argument(argument));
                 };
-                return Ok(self.cas(from, to, &operation.outcome));
+                return Ok(self.cas(from, to, operation.outcome));
             }
             "write" | "put" if failed => return Ok(None),
             "write" | "put" => Meaning::Write(self.marks.mark(argument)),
@@ -184,15 +184,17 @@ impl<'a> Reader<'a> {
         }))
     }
 
-    fn cas(&mut self, from: &'a Value, to: &'a Value, outcome: &'a Outcome) -> Option<Meaning> {
+    fn cas(&mut self, from: &'a Value, to: &'a Value, outcome: OutcomeRef<'a>) -> Option<Meaning> {
         let from = self.marks.mark(from);
         match outcome {
-            Outcome::Ok(_) | Outcome::Info { .. } => Some(Meaning::Cas(from, self.marks.mark(to))),
-            Outcome::Fail { actual: Some(actual), .. } => Some(Meaning::Found(from, self.marks.mark(actual))),
-            Outcome::Fail { error: Some(error), actual: None } if error == "precondition" => {
+            OutcomeRef::Ok(_) | OutcomeRef::Info { .. } => Some(Meaning::Cas(from, self.marks.mark(to))),
+            OutcomeRef::Fail { actual: Some(actual), .. } => {
+                Some(Meaning::Found(from, self.marks.mark(actual)))
+            }
+            OutcomeRef::Fail { error: Some(error), actual: None } if error == "precondition" => {
                 Some(Meaning::Not(from))
             }
-            Outcome::Fail { .. } => None,
+            OutcomeRef::Fail { .. } => None,
         }
     }
 }

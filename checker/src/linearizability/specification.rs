@@ -1,6 +1,6 @@
 //! A model of the user's own: what an object holds, and what each operation does to it.
 
-use history::Operation;
+use history::OperationRef;
 use std::{borrow::Cow, fmt::Debug, hash::Hash};
 
 /// What a system promises to be, where no [`Model`](super::Model) says it.
@@ -10,7 +10,7 @@ use std::{borrow::Cow, fmt::Debug, hash::Hash};
 /// successors there.
 ///
 /// ```
-/// use history::{Operation, Outcome};
+/// use history::{OperationRef, OutcomeRef};
 /// use checker::linearizability::Specification;
 ///
 /// /// A number that only grows: `raise 5` makes it at least 5, and `read` finds it.
@@ -30,13 +30,13 @@ use std::{borrow::Cow, fmt::Debug, hash::Hash};
 ///         0
 ///     }
 ///
-///     fn action(&self, operation: &Operation) -> Result<Option<Action>, String> {
+///     fn action(&self, operation: OperationRef<'_>) -> Result<Option<Action>, String> {
 ///         let number = |value: &serde_json::Value| value.as_u64().ok_or(format!("{value} is no number"));
-///         Ok(match (operation.f.as_str(), &operation.outcome) {
-///             (_, Outcome::Fail { .. }) => None,
-///             ("raise", _) => Some(Action::Raise(number(&operation.argument)?)),
-///             ("read", Outcome::Ok(found)) => Some(Action::Read(number(found)?)),
-///             ("read", Outcome::Info { .. }) => None,
+///         Ok(match (operation.f, operation.outcome) {
+///             (_, OutcomeRef::Fail { .. }) => None,
+///             ("raise", _) => Some(Action::Raise(number(operation.argument)?)),
+///             ("read", OutcomeRef::Ok(found)) => Some(Action::Read(number(found)?)),
+///             ("read", OutcomeRef::Info { .. }) => None,
 ///             (other, _) => return Err(format!("{other:?} is not known")),
 ///         })
 ///     }
@@ -65,9 +65,9 @@ pub trait Specification: Sync {
     /// The action behind an operation; none for one that changed nothing and says nothing, as most
     /// that failed. The error says why the operation is not understood; its index is added to it.
     ///
-    /// An operation whose outcome is [`Info`](history::Outcome::Info) may have happened or not: its
+    /// An operation whose outcome is [`Info`](history::OutcomeRef::Info) may have happened or not: its
     /// action is taken at any time after its invocation, or never.
-    fn action(&self, operation: &Operation) -> Result<Option<Self::Action>, String>;
+    fn action(&self, operation: OperationRef<'_>) -> Result<Option<Self::Action>, String>;
 
     /// The states the action may lead to, none if it cannot have had its result in this state.
     /// An [`Option`] where the object is deterministic, else for example a [`Vec`].
@@ -82,8 +82,8 @@ pub trait Specification: Sync {
 
     /// Which of several independent objects the operation belongs to; the operation's key unless this is
     /// overridden. Each object starts from [`initial`](Self::initial) and is judged by itself.
-    fn partition<'a>(&self, operation: &'a Operation) -> Option<Cow<'a, str>> {
-        operation.key.as_deref().map(Cow::Borrowed)
+    fn partition<'a>(&self, operation: OperationRef<'a>) -> Option<Cow<'a, str>> {
+        operation.key.map(Cow::Borrowed)
     }
 
     /// About how many bytes a state takes, so that [`Limits::configurations`](crate::limits::Limits::configurations)

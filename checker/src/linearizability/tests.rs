@@ -27,6 +27,7 @@ struct Said {
 }
 
 fn ask(operations: &[Operation]) -> Said {
+    let operations = &operations.iter().collect();
     let noted = read_registers(operations, Model::CasRegister, &Limits::DEFAULT);
     let encoded = |names| encode(&noted.keys[0], &noted.marks, names).unwrap();
     let (values, ops) = encoded(Names::Observed);
@@ -123,7 +124,8 @@ fn the_refuter_finds_each_kind_of_contradiction_inside_a_value_that_held() {
         then(&mut operations, "write", json!(1), Outcome::Ok(json!(1)));
         then(&mut operations, f, argument, outcome);
         then(&mut operations, "read", Value::Null, Outcome::Ok(json!(1)));
-        let noted = read_registers(&operations, Model::CasRegister, &Limits::DEFAULT);
+        let columns = operations.iter().collect();
+        let noted = read_registers(&columns, Model::CasRegister, &Limits::DEFAULT);
         let (values, ops) = encode(&noted.keys[0], &noted.marks, Names::Observed).unwrap();
         assert_eq!(refuted(&values, &ops), contradicts, "{operations:#?}");
     }

@@ -1,7 +1,7 @@
 //! What comes out of a check.
 
 use crate::{Answer, words};
-use history::Operation;
+use history::ToOperations;
 
 /// Whether a history is linearizable.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,16 +55,23 @@ pub struct Witness {
 
 impl Witness {
     /// All of it in lines for people, `shown` operations at most. `operations` is the slice that was checked.
-    pub fn evidence(&self, operations: &[Operation], shown: usize) -> Vec<String> {
+    pub fn evidence(&self, operations: &(impl ToOperations + ?Sized), shown: usize) -> Vec<String> {
+        let operations = &*operations.to_operations();
         self.evidence_since(operations, shown, 0)
     }
 
     /// The same with times that count from a moment, in nanoseconds of the history's clock.
-    pub fn evidence_since(&self, operations: &[Operation], shown: usize, origin_ns: u64) -> Vec<String> {
+    pub fn evidence_since(
+        &self,
+        operations: &(impl ToOperations + ?Sized),
+        shown: usize,
+        origin_ns: u64,
+    ) -> Vec<String> {
+        let operations = &*operations.to_operations();
         let mut lines = vec![self.summary.clone()];
         lines.extend(self.operations.iter().take(shown).map(|index| {
             let mark = if *index == self.operation { " ← cannot be explained" } else { "" };
-            format!("operation {index}: {}{mark}", words::in_words_since(&operations[*index], origin_ns))
+            format!("operation {index}: {}{mark}", words::in_words_since(operations.at(*index), origin_ns))
         }));
         if let Some(hidden) = self.operations.len().checked_sub(shown).filter(|hidden| *hidden > 0) {
             let hidden = words::counted(hidden as u64, "more operation belongs", "more operations belong");

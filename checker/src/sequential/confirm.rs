@@ -1,6 +1,6 @@
 //! Confirms a valid verdict: replays an order of operations, with none of the code that found it.
 
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef, ToOperations};
 use serde_json::Value;
 use std::collections::{HashMap, HashSet};
 
@@ -25,7 +25,8 @@ pub enum Misplaced {
 ///
 /// # Errors
 /// The first thing that is wrong.
-pub fn confirm(operations: &[Operation], order: &[u32]) -> Result<(), Misplaced> {
+pub fn confirm(operations: &(impl ToOperations + ?Sized), order: &[u32]) -> Result<(), Misplaced> {
+    let operations = &*operations.to_operations();
     let mut values: HashMap<Option<&str>, Value> = HashMap::new();
     let mut latest: HashMap<u64, usize> = HashMap::new();
     let mut seen: HashSet<u32> = HashSet::new();
@@ -38,20 +39,22 @@ pub fn confirm(operations: &[Operation], order: &[u32]) -> Result<(), Misplaced>
         if last.is_some_and(|last| last > operation.invoked) {
             return Err(Misplaced::Process(index));
         }
-        let value = values.entry(operation.key.as_deref()).or_default();
-        let argument = &operation.argument;
-        let right = match (operation.f.as_str(), &operation.outcome) {
-            ("read" | "get", Outcome::Ok(found)) => found == value,
-            ("write" | "put", Outcome::Ok(_) | Outcome::Info { .. }) => {
+        let value = values.entry(operation.key).or_default();
+        let argument = operation.argument;
+        let right = match (operation.f, &operation.outcome) {
+            ("read" | "get", OutcomeRef::Ok(found)) => *found == value,
+            ("write" | "put", OutcomeRef::Ok(_) | OutcomeRef::Info { .. }) => {
                 value.clone_from(argument);
                 true
             }
-            ("cas", Outcome::Ok(_) | Outcome::Info { .. }) if argument[0] == *value => {
+            ("cas", OutcomeRef::Ok(_) | OutcomeRef::Info { .. }) if argument[0] == *value => {
                 value.clone_from(&argument[1]);
                 true
             }
-            ("cas", Outcome::Fail { actual: Some(actual), .. }) => actual == value && argument[0] != *value,
-            ("cas", Outcome::Fail { .. }) => argument[0] != *value,
+            ("cas", OutcomeRef::Fail { actual: Some(actual), .. }) => {
+                *actual == value && argument[0] != *value
+            }
+            ("cas", OutcomeRef::Fail { .. }) => argument[0] != *value,
             _ => false,
         };
         if !right {
@@ -59,17 +62,17 @@ pub fn confirm(operations: &[Operation], order: &[u32]) -> Result<(), Misplaced>
         }
     }
     let missing =
-        (0..).zip(operations).find(|(index, operation)| happened(operation) && !seen.contains(index));
+        (0..).zip(operations).find(|(index, operation)| happened(*operation) && !seen.contains(index));
     missing.map_or(Ok(()), |(index, _)| Err(Misplaced::Missing(index)))
 }
 
 /// Whether an operation certainly happened, or found something.
-fn happened(operation: &Operation) -> bool {
-    match &operation.outcome {
-        Outcome::Ok(_) => true,
-        Outcome::Fail { error, actual } => {
-            operation.f == "cas" && (actual.is_some() || error.as_deref() == Some("precondition"))
+fn happened(operation: OperationRef<'_>) -> bool {
+    match operation.outcome {
+        OutcomeRef::Ok(_) => true,
+        OutcomeRef::Fail { error, actual } => {
+            operation.f == "cas" && (actual.is_some() || error == Some("precondition"))
         }
-        Outcome::Info { .. } => false,
+        OutcomeRef::Info { .. } => false,
     }
 }

@@ -1,6 +1,6 @@
 //! Operations as items: which value each reads and which it writes, process by process.
 
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
@@ -67,14 +67,14 @@ struct Meaning<'a> {
 const NOTHING: Meaning<'static> = Meaning { reads: None, misses: None, writes: None, optional: false };
 
 /// What an operation did; none if it did nothing that is known. The error says why it is not understood.
-fn meaning(operation: &Operation) -> Result<Option<Meaning<'_>>, String> {
-    let argument = &operation.argument;
-    let optional = matches!(operation.outcome, Outcome::Info { .. });
-    Ok(match (operation.f.as_str(), &operation.outcome) {
-        ("read" | "get", Outcome::Ok(found)) => Some(Meaning { reads: Some(found), ..NOTHING }),
-        ("read" | "get", Outcome::Fail { .. } | Outcome::Info { .. })
-        | ("write" | "put", Outcome::Fail { .. }) => None,
-        ("write" | "put", Outcome::Ok(_) | Outcome::Info { .. }) => {
+fn meaning(operation: OperationRef<'_>) -> Result<Option<Meaning<'_>>, String> {
+    let argument = operation.argument;
+    let optional = matches!(operation.outcome, OutcomeRef::Info { .. });
+    Ok(match (operation.f, operation.outcome) {
+        ("read" | "get", OutcomeRef::Ok(found)) => Some(Meaning { reads: Some(found), ..NOTHING }),
+        ("read" | "get", OutcomeRef::Fail { .. } | OutcomeRef::Info { .. })
+        | ("write" | "put", OutcomeRef::Fail { .. }) => None,
+        ("write" | "put", OutcomeRef::Ok(_) | OutcomeRef::Info { .. }) => {
             if argument.is_null() {
                 return Err("null is no value that can be written".to_owned());
             }
@@ -85,21 +85,21 @@ fn meaning(operation: &Operation) -> Result<Option<Meaning<'_>>, String> {
                 return Err(format!("a cas has the value {argument}; it should be [from, to]"));
             };
             match outcome {
-                Outcome::Ok(_) if from == to => Some(Meaning { reads: Some(from), ..NOTHING }),
-                Outcome::Info { .. } if from == to => None,
-                Outcome::Ok(_) | Outcome::Info { .. } if to.is_null() => {
+                OutcomeRef::Ok(_) if from == to => Some(Meaning { reads: Some(from), ..NOTHING }),
+                OutcomeRef::Info { .. } if from == to => None,
+                OutcomeRef::Ok(_) | OutcomeRef::Info { .. } if to.is_null() => {
                     return Err("null is no value that can be written".to_owned());
                 }
-                Outcome::Ok(_) | Outcome::Info { .. } => {
+                OutcomeRef::Ok(_) | OutcomeRef::Info { .. } => {
                     Some(Meaning { reads: Some(from), writes: Some(to), optional, ..NOTHING })
                 }
-                Outcome::Fail { actual: Some(actual), .. } => {
+                OutcomeRef::Fail { actual: Some(actual), .. } => {
                     Some(Meaning { reads: Some(actual), misses: Some(from), ..NOTHING })
                 }
-                Outcome::Fail { error, .. } if error.as_deref() == Some("precondition") => {
+                OutcomeRef::Fail { error, .. } if error == Some("precondition") => {
                     Some(Meaning { misses: Some(from), ..NOTHING })
                 }
-                Outcome::Fail { .. } => None,
+                OutcomeRef::Fail { .. } => None,
             }
         }
         (other, _) => return Err(format!("{other:?} is not known to registers: read, write and cas")),
@@ -107,12 +107,12 @@ fn meaning(operation: &Operation) -> Result<Option<Meaning<'_>>, String> {
 }
 
 /// Numbers the items of a history.
-pub(super) fn encode(operations: &[Operation]) -> Encoded<'_> {
+pub(super) fn encode(operations: &Operations) -> Encoded<'_> {
     let mut order: Vec<u32> = (0..).take(operations.len()).collect();
-    order.sort_by_key(|index| operations[*index as usize].invoked);
+    order.sort_by_key(|index| operations.at(*index as usize).invoked);
     let mut known: Vec<(u32, Meaning<'_>)> = Vec::with_capacity(order.len());
     for index in order {
-        match meaning(&operations[index as usize]) {
+        match meaning(operations.at(index as usize)) {
             Ok(Some(meaning)) => known.push((index, meaning)),
             Ok(None) => {}
             Err(why) => return Encoded::NotUnderstood(format!("operation {index} is not understood: {why}")),
@@ -121,7 +121,7 @@ pub(super) fn encode(operations: &[Operation]) -> Encoded<'_> {
     let mut writers: FxHashMap<(Option<&str>, &Value), usize> = FxHashMap::default();
     for (place, (index, meaning)) in known.iter().enumerate() {
         let Some(value) = meaning.writes else { continue };
-        let key = operations[*index as usize].key.as_deref();
+        let key = operations.at(*index as usize).key;
         if writers.insert((key, value), place).is_some() {
             let on = key.map_or_else(String::new, |key| format!(" to {key}"));
             return Encoded::NotUnderstood(format!(
@@ -140,7 +140,7 @@ type Writers<'a> = FxHashMap<(Option<&'a str>, &'a Value), usize>;
 
 /// Which operations happened: the acknowledged ones, and those of unknown outcome whose value somebody found.
 fn needed(
-    operations: &[Operation],
+    operations: &Operations,
     known: &[(u32, Meaning<'_>)],
     writers: &Writers<'_>,
 ) -> Result<Vec<bool>, (String, u32)> {
@@ -149,7 +149,7 @@ fn needed(
     while let Some(place) = open.pop() {
         let (index, meaning) = known[place];
         let Some(value) = meaning.reads else { continue };
-        let operation = &operations[index as usize];
+        let operation = operations.at(index as usize);
         if meaning.misses == Some(value) {
             let reason = format!("operation {index} found the value that it expected, and yet was refused");
             return Err((reason, index));
@@ -157,7 +157,7 @@ fn needed(
         if value.is_null() {
             continue;
         }
-        match writers.get(&(operation.key.as_deref(), value)) {
+        match writers.get(&(operation.key, value)) {
             Some(writer) if !needed[*writer] => {
                 needed[*writer] = true;
                 open.push(*writer);
@@ -175,21 +175,21 @@ fn needed(
 }
 
 /// The keys of which an operation only says which value was not there.
-fn refused<'a>(operations: &'a [Operation], known: &[(u32, Meaning<'_>)]) -> FxHashSet<Option<&'a str>> {
+fn refused<'a>(operations: &'a Operations, known: &[(u32, Meaning<'_>)]) -> FxHashSet<Option<&'a str>> {
     let missing = known.iter().filter(|(_, meaning)| meaning.misses.is_some() && meaning.reads.is_none());
-    missing.map(|(index, _)| operations[*index as usize].key.as_deref()).collect()
+    missing.map(|(index, _)| operations.at(*index as usize).key).collect()
 }
 
 /// Which operations become items: those that happened, and those that may have where somebody missed a value. One that would
 /// have had to find a value that is never there did not happen.
 fn kept(
-    operations: &[Operation],
+    operations: &Operations,
     known: &[(u32, Meaning<'_>)],
     writers: &Writers<'_>,
     needed: &[bool],
     refused: &FxHashSet<Option<&str>>,
 ) -> Vec<bool> {
-    let key = |place: usize| operations[known[place].0 as usize].key.as_deref();
+    let key = |place: usize| operations.key(known[place].0 as usize);
     let mut kept: Vec<bool> =
         (0..known.len()).map(|place| needed[place] || refused.contains(&key(place))).collect();
     loop {
@@ -210,7 +210,7 @@ fn kept(
 
 /// Makes items of all that happened, and of what may have happened where that can matter.
 fn number<'a>(
-    operations: &'a [Operation],
+    operations: &'a Operations,
     known: &[(u32, Meaning<'a>)],
     writers: &Writers<'a>,
     needed: &[bool],
@@ -225,8 +225,8 @@ fn number<'a>(
     }
     for place in (0..known.len()).filter(|place| kept[*place]) {
         let (index, meaning) = known[place];
-        let operation = &operations[index as usize];
-        let name = operation.key.as_deref();
+        let operation = operations.at(index as usize);
+        let name = operation.key;
         let next = items.keys;
         let key = *items.names.entry(name).or_insert(next);
         if key == next {

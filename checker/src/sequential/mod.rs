@@ -25,7 +25,7 @@ pub use confirm::{Misplaced, confirm};
 
 use crate::limits::Limits;
 use crate::words;
-use history::Operation;
+use history::{Operations, ToOperations};
 use items::{Encoded, Items};
 use saturation::{Edge, Reason, Saturated};
 use search::Found;
@@ -59,7 +59,8 @@ pub enum Verdict {
 
 /// Checks a history of registers, each absent at first: `read` (or `get`), `write` (or `put`) and `cas`. Operations may come in
 /// any order.
-pub fn check(operations: &[Operation], limits: &Limits<'_>) -> Verdict {
+pub fn check(operations: &(impl ToOperations + ?Sized), limits: &Limits<'_>) -> Verdict {
+    let operations = &*operations.to_operations();
     let items = match items::encode(operations) {
         Encoded::Items(items) => items,
         Encoded::Impossible { reason, operation } => {
@@ -81,8 +82,8 @@ pub fn check(operations: &[Operation], limits: &Limits<'_>) -> Verdict {
         Found::None { explained, stuck } => {
             let evidence = stuck.iter().take(SHOWN).map(|item| {
                 let item = items.all[*item as usize];
-                let short = words::in_short(&operations[item.operation as usize]);
-                let who = words::who(&operations[item.operation as usize]);
+                let short = words::in_short(operations.at(item.operation as usize));
+                let who = words::who(operations.at(item.operation as usize));
                 format!("operation {} of {who}: {short}", item.operation)
             });
             Verdict::Invalid {
@@ -104,16 +105,16 @@ pub fn check(operations: &[Operation], limits: &Limits<'_>) -> Verdict {
 }
 
 /// The verdict for a cycle, each edge of which holds in every order.
-fn contradiction(items: &Items<'_>, cycle: &[Edge], operations: &[Operation]) -> Verdict {
+fn contradiction(items: &Items<'_>, cycle: &[Edge], operations: &Operations) -> Verdict {
     let number = |item: u32| items.all[item as usize].operation;
     let short = |item: u32| {
         let number = number(item);
-        format!("operation {number} ({})", words::in_short(&operations[number as usize]))
+        format!("operation {number} ({})", words::in_short(operations.at(number as usize)))
     };
     let line = |edge: &Edge| {
         let why = match edge.reason {
             Reason::Process => {
-                format!("{} sent it first", words::who(&operations[number(edge.from) as usize]))
+                format!("{} sent it first", words::who(operations.at(number(edge.from) as usize)))
             }
             Reason::ReadsFrom => "the value that it wrote was found there".to_owned(),
             Reason::FoundAbsent => "it found no value yet".to_owned(),

@@ -11,7 +11,7 @@ use super::verdict::Workload;
 use super::view::{self, Missed};
 use super::{list_append, orders, rw_register};
 use crate::limits::Limits;
-use history::Operation;
+use history::Operations;
 
 /// What is known of a history before a model is asked for.
 #[derive(Debug)]
@@ -26,7 +26,7 @@ impl<'a> Analysis<'a> {
     /// # Errors
     /// Why nothing can be decided.
     pub(super) fn new(
-        operations: &'a [Operation],
+        operations: &'a Operations,
         workload: Workload,
         findings: &mut Findings,
         limits: &Limits<'_>,

@@ -6,7 +6,7 @@ use super::findings::Findings;
 use super::verdict::{Anomaly, Workload};
 use crate::Answer;
 use crate::limits::{Limits, Share};
-use history::Operation;
+use history::ToOperations;
 
 /// What was found out about one model.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,7 +29,12 @@ pub struct Levels {
 }
 
 /// Decides every model.
-pub fn check_levels(operations: &[Operation], workload: Workload, limits: &Limits<'_>) -> Levels {
+pub fn check_levels(
+    operations: &(impl ToOperations + ?Sized),
+    workload: Workload,
+    limits: &Limits<'_>,
+) -> Levels {
+    let operations = &*operations.to_operations();
     let mut findings = Findings::default();
     let analysis = Analysis::new(operations, workload, &mut findings, limits);
     let levels = decide_each(Consistency::ALL, &mut findings, |model, findings| match &analysis {

@@ -54,15 +54,16 @@ pub use verdict::{ALLOWED, Anomaly, Dependency, Options, Verdict, Workload};
 use crate::Answer;
 use decide::Analysis;
 use findings::Findings;
-use history::Operation;
+use history::ToOperations;
 
 /// What is wrong with the transactions, and whether the model asked for allows it.
 ///
 /// An operation's argument (and, if it is `ok`, its result) is a list of micro-operations as [`Workload`]
-/// describes them. Every key starts empty. Only the order of [`Operation::invoked`] and
-/// [`Operation::completed`] matters, and equal ones are concurrent. Of a transaction of unknown outcome
+/// describes them. Every key starts empty. Only the order of [`Operation::invoked`](history::Operation::invoked) and
+/// [`completed`](history::Operation::completed) matters, and equal ones are concurrent. Of a transaction of unknown outcome
 /// that wrote something another transaction read, all writes happened; of another, nothing is concluded.
-pub fn check(operations: &[Operation], options: &Options<'_>) -> Verdict {
+pub fn check(operations: &(impl ToOperations + ?Sized), options: &Options<'_>) -> Verdict {
+    let operations = &*operations.to_operations();
     let mut findings = Findings::default();
     match Analysis::new(operations, options.workload, &mut findings, &options.limits) {
         Ok(analysis) => {

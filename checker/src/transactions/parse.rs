@@ -2,7 +2,7 @@
 
 use super::verdict::Workload;
 use crate::words;
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 use std::ops::Range;
@@ -187,7 +187,7 @@ impl<'a> Transactions<'a> {
 }
 
 /// Reads the transactions, or says which operation is not one.
-pub(super) fn parse(operations: &[Operation], workload: Workload) -> Result<Transactions<'_>, String> {
+pub(super) fn parse(operations: &Operations, workload: Workload) -> Result<Transactions<'_>, String> {
     let mut parser =
         Parser { workload, objects: FxHashMap::default(), keys: FxHashMap::default(), own: Vec::new() };
     let mut transactions = Transactions {
@@ -223,19 +223,19 @@ impl<'a> Parser<'a> {
         &mut self,
         into: &mut Transactions<'a>,
         index: usize,
-        operation: &'a Operation,
+        operation: OperationRef<'a>,
     ) -> Result<(), String> {
-        let (fate, value) = match &operation.outcome {
-            Outcome::Ok(value) => (Fate::Committed, value),
-            Outcome::Fail { .. } => (Fate::Failed, &operation.argument),
-            Outcome::Info { .. } => (Fate::Unknown, &operation.argument),
+        let (fate, value) = match operation.outcome {
+            OutcomeRef::Ok(value) => (Fate::Committed, value),
+            OutcomeRef::Fail { .. } => (Fate::Failed, operation.argument),
+            OutcomeRef::Info { .. } => (Fate::Unknown, operation.argument),
         };
         let Value::Array(steps) = value else {
             return Err(format!("{} is not a list of micro-operations", brief(value)));
         };
         let txn = small(into.txns.len());
         let first = into.steps.len();
-        let name = operation.key.as_deref();
+        let name = operation.key;
         let object = *self.objects.entry(name).or_insert_with(|| {
             into.objects.push(name);
             small(into.objects.len() - 1)

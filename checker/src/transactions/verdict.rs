@@ -7,7 +7,7 @@ use super::levels::Levels;
 use crate::Answer;
 use crate::certificate::transactions::{Mismatch, Moment, Respects, Rules, confirm};
 use crate::limits::Limits;
-use history::Operation;
+use history::ToOperations;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -135,7 +135,12 @@ impl Verdict {
     }
 
     /// Has the separate verifier execute the order that was found; none where there is no such order.
-    pub fn confirm(&self, operations: &[Operation], workload: Workload) -> Option<Result<(), Mismatch>> {
+    pub fn confirm(
+        &self,
+        operations: &(impl ToOperations + ?Sized),
+        workload: Workload,
+    ) -> Option<Result<(), Mismatch>> {
+        let operations = &*operations.to_operations();
         let (two_moments, first_wins) = match self.model.means()? {
             Means::OneByOne => (false, false),
             Means::Snapshots => (true, true),

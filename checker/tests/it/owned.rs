@@ -225,9 +225,9 @@ fn owned_objects_agree_with_brute_force() {
             let property = Property::Linearizable(model);
             let start = if model == Model::Semaphore { json!(2) } else { Value::Null };
             let checked = if start.is_null() {
-                operations.clone()
+                operations.iter().collect()
             } else {
-                prepend(operations.clone(), property, &start).unwrap()
+                prepend(&operations, property, &start).unwrap()
             };
             let (verdict, order) = check_certified(&checked, model, &Limits::DEFAULT);
             match verdict {

@@ -79,7 +79,7 @@ pub(super) fn bars(moments: &[Moment<'_>], violation: &Violation) -> Markup {
                 @let y = top + ROW * row as f64;
                 @let from = column(operation.invoked_ns);
                 @let to = operation.completed_ns.map_or(WIDTH - 8.0, column).max(from + 6.0);
-                @let what = cut(&words::in_short(operation), WIDTH - LEFT);
+                @let what = cut(&words::in_short(*operation), WIDTH - LEFT);
                 @let (x, anchor) = place(&what, from, to);
                 text.who x="0" y=(y + 21.0) { (who(operation)) }
                 line.lane x1=(LEFT) x2=(WIDTH) y1=(y + ROW - 4.0) y2=(y + ROW - 4.0) {}
@@ -99,7 +99,7 @@ fn who(operation: &Operation) -> String {
 fn spoken(operations: &[(usize, &Operation)], violation: &Violation) -> String {
     let parts = operations.iter().map(|(index, operation)| {
         let odd = if violation.odd == Some(*index) { ", which nothing explains" } else { "" };
-        format!("{}: {}{odd}", who(operation), words::in_short(operation))
+        format!("{}: {}{odd}", who(operation), words::in_short(*operation))
     });
     format!("Operations in the order of time. {}.", parts.collect::<Vec<_>>().join("; "))
 }

@@ -111,7 +111,7 @@ pub(super) fn values(observed: &Observed) -> Option<Obligation> {
     let read =
         observed.operations.iter().filter(|operation| operation.f == first.f && is_ok(operation)).count();
     let at = first.node.as_ref().map_or_else(String::new, |node| format!(" at {node}"));
-    let missing = format!("{}{at}; a rule takes answers for values that are none", words::in_short(first));
+    let missing = format!("{}{at}; a rule takes answers for values that are none", words::in_short(*first));
     let what = "each answer that was taken for a value has one that a client can have written";
     Some(
         Obligation::new("load", "values", what)

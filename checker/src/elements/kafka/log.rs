@@ -1,7 +1,7 @@
 //! Reads sends and polls, and puts what they say together key by key.
 
 use super::super::ledger::{Ledger, failed};
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -138,10 +138,10 @@ pub(super) fn text(key: &Value) -> String {
 }
 
 /// The parts of an operation: of its answer, or of its request if it has none. None if it is not understood.
-pub(super) fn parts(operation: &Operation) -> Option<Vec<Part<'_>>> {
-    let answer = match &operation.outcome {
-        Outcome::Ok(value) if !value.is_null() => value,
-        Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => &operation.argument,
+pub(super) fn parts(operation: OperationRef<'_>) -> Option<Vec<Part<'_>>> {
+    let answer = match operation.outcome {
+        OutcomeRef::Ok(value) if !value.is_null() => value,
+        OutcomeRef::Ok(_) | OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => operation.argument,
     };
     let mut parts = Vec::new();
     for part in answer.as_array()? {
@@ -171,24 +171,24 @@ pub(super) fn parts(operation: &Operation) -> Option<Vec<Part<'_>>> {
 }
 
 /// Whether an operation sends or polls.
-pub(super) fn moves_messages(operation: &Operation) -> bool {
-    matches!(operation.f.as_str(), "send" | "poll" | "txn")
+pub(super) fn moves_messages(operation: OperationRef<'_>) -> bool {
+    matches!(operation.f, "send" | "poll" | "txn")
 }
 
 /// Whether a poll says that its process reads every log from offset 0 on: `["poll", "from-beginning"]`.
-pub(super) fn reads_from_beginning(operation: &Operation) -> bool {
+pub(super) fn reads_from_beginning(operation: OperationRef<'_>) -> bool {
     operation.argument[0] == json!(["poll", "from-beginning"])
 }
 
 /// The logs of all keys, in the order in which they are named.
 pub(super) fn read<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Vec<Log<'a>> {
-    let operations: &'a [Operation] = ledger.operations;
+    let operations: &'a Operations = ledger.operations;
     let mut logs: Vec<Log<'a>> = Vec::new();
     let mut numbers: FxHashMap<String, usize> = FxHashMap::default();
     let mut polls: Vec<(String, Message<'a>)> = Vec::new();
     for &index in own {
-        let operation = &operations[index];
-        match operation.f.as_str() {
+        let operation = operations.at(index);
+        match operation.f {
             _ if moves_messages(operation) => {}
             "assign" | "subscribe" | "crash" | "debug-topic-partitions" => continue,
             _ => {
@@ -203,7 +203,7 @@ pub(super) fn read<'a>(own: &[usize], ledger: &mut Ledger<'a>) -> Vec<Log<'a>> {
             );
             continue;
         };
-        let acknowledged = matches!(operation.outcome, Outcome::Ok(_));
+        let acknowledged = matches!(operation.outcome, OutcomeRef::Ok(_));
         for part in parts {
             match part {
                 Part::Send(key, offset, value) => {

@@ -101,7 +101,7 @@ fn tails(log: &Log<'_>, ends: &[End], ledger: &mut Ledger<'_>) {
     let Some((last, poll)) = known.min() else { return };
     for (value, sent) in &log.sent {
         let Sent::Acknowledged { offset: Some(offset), index } = *sent else { continue };
-        let before = operations[index].completed.is_some_and(|done| done < operations[poll].invoked);
+        let before = operations.at(index).completed.is_some_and(|done| done < operations.at(poll).invoked);
         // What was polled up to a later offset is counted there.
         let counted = !log.was_polled(value) && log.last_polled.is_some_and(|last| last.offset > offset);
         if !before || offset <= last || counted {

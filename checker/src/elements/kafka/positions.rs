@@ -8,7 +8,7 @@ use super::super::ledger::Ledger;
 use super::super::verdict::Class;
 use super::log::{Log, Part, moves_messages, parts, reads_from_beginning, text};
 use crate::words;
-use history::{Outcome, Phase};
+use history::{OutcomeRef, Phase};
 use rustc_hash::FxHashMap;
 use serde_json::Value;
 
@@ -35,11 +35,11 @@ pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) ->
     let mut sends: FxHashMap<u64, Positions> = FxHashMap::default();
     let mut subscribed: FxHashMap<u64, bool> = FxHashMap::default();
     let mut order: Vec<usize> = own.to_vec();
-    order.sort_by_key(|&index| operations[index].invoked);
+    order.sort_by_key(|&index| operations.at(index).invoked);
     for index in order {
-        let operation = &operations[index];
+        let operation = operations.at(index);
         let process = operation.process;
-        match operation.f.as_str() {
+        match operation.f {
             "assign" | "subscribe" => {
                 let keys: Vec<String> =
                     operation.argument.as_array().into_iter().flatten().map(text).collect();
@@ -51,7 +51,7 @@ pub(super) fn judge(own: &[usize], logs: &[Log<'_>], ledger: &mut Ledger<'_>) ->
             "crash" => {
                 polls.remove(&process);
             }
-            _ if moves_messages(operation) && matches!(operation.outcome, Outcome::Ok(_)) => {
+            _ if moves_messages(operation) && matches!(operation.outcome, OutcomeRef::Ok(_)) => {
                 // Keys of a group move between its members whenever it likes.
                 if subscribed.get(&process) == Some(&true) {
                     polls.remove(&process);

@@ -8,7 +8,7 @@ use super::super::{
 };
 use super::{not_known, numbers::Numbers, refused};
 use crate::limits::Limits;
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef};
 use serde_json::Value;
 
 /// Which element comes out.
@@ -56,13 +56,13 @@ impl<'a> Container<'a> {
     /// The calls of one key. The error says which operation is not understood.
     pub(in super::super) fn encode(
         discipline: Discipline,
-        operations: &'a [Operation],
+        operations: &'a Operations,
         indexes: &[u32],
     ) -> Result<(Self, Vec<Call<ContainerAction>>), String> {
         let mut meanings = Vec::with_capacity(indexes.len());
         let mut elements = Vec::with_capacity(indexes.len());
         for &index in indexes {
-            let operation = &operations[index as usize];
+            let operation = operations.at(index as usize);
             let meaning = meaning(operation, discipline).map_err(|why| {
                 format!("operation {index} (event {}) is not understood: {why}", operation.invoked)
             })?;
@@ -106,26 +106,26 @@ impl<'a> Container<'a> {
     }
 }
 
-fn meaning<'a>(operation: &'a Operation, discipline: Discipline) -> Result<Option<Meaning<'a>>, String> {
-    let found = |meaning: fn(Datum<'a>) -> Meaning<'a>| match &operation.outcome {
-        Outcome::Ok(Value::Null) => Ok(Some(Meaning::Empty)),
-        Outcome::Ok(element) => Ok(Some(meaning(element_of(element, discipline)?))),
-        outcome @ Outcome::Fail { .. } => Ok(refused(outcome).then_some(Meaning::Empty)),
-        Outcome::Info { .. } => Ok(None),
+fn meaning<'a>(operation: OperationRef<'a>, discipline: Discipline) -> Result<Option<Meaning<'a>>, String> {
+    let found = |meaning: fn(Datum<'a>) -> Meaning<'a>| match operation.outcome {
+        OutcomeRef::Ok(Value::Null) => Ok(Some(Meaning::Empty)),
+        OutcomeRef::Ok(element) => Ok(Some(meaning(element_of(element, discipline)?))),
+        outcome @ OutcomeRef::Fail { .. } => Ok(refused(outcome).then_some(Meaning::Empty)),
+        OutcomeRef::Info { .. } => Ok(None),
     };
-    match operation.f.as_str() {
-        "enqueue" | "push" | "add" | "insert" => match &operation.outcome {
-            Outcome::Fail { .. } => Ok(None),
-            Outcome::Ok(_) | Outcome::Info { .. } if operation.argument.is_null() => {
+    match operation.f {
+        "enqueue" | "push" | "add" | "insert" => match operation.outcome {
+            OutcomeRef::Fail { .. } => Ok(None),
+            OutcomeRef::Ok(_) | OutcomeRef::Info { .. } if operation.argument.is_null() => {
                 Err("null is no element".to_owned())
             }
-            Outcome::Ok(_) | Outcome::Info { .. } => {
-                Ok(Some(Meaning::Add(element_of(&operation.argument, discipline)?)))
+            OutcomeRef::Ok(_) | OutcomeRef::Info { .. } => {
+                Ok(Some(Meaning::Add(element_of(operation.argument, discipline)?)))
             }
         },
-        "dequeue" | "pop" | "poll" => match &operation.outcome {
-            Outcome::Info { .. } => Ok(Some(Meaning::Take)),
-            Outcome::Ok(_) | Outcome::Fail { .. } => found(Meaning::Remove),
+        "dequeue" | "pop" | "poll" => match operation.outcome {
+            OutcomeRef::Info { .. } => Ok(Some(Meaning::Take)),
+            OutcomeRef::Ok(_) | OutcomeRef::Fail { .. } => found(Meaning::Remove),
         },
         "peek" => found(Meaning::Peek),
         other => Err(not_known(other, "enqueue or push, dequeue or pop, and peek")),

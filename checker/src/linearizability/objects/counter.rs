@@ -1,7 +1,7 @@
 //! A number that is added to and read.
 
 use super::{Specification, not_known};
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use serde_json::Value;
 
 /// Zero at first.
@@ -24,30 +24,30 @@ impl Specification for Counter {
         0
     }
 
-    fn action(&self, operation: &Operation) -> Result<Option<CounterAction>, String> {
-        let by = || match &operation.argument {
+    fn action(&self, operation: OperationRef<'_>) -> Result<Option<CounterAction>, String> {
+        let by = || match operation.argument {
             Value::Null => Ok(1),
             other => integer(other),
         };
-        let action = match operation.f.as_str() {
-            "read" | "get" => match &operation.outcome {
-                Outcome::Ok(found) => return Ok(Some(CounterAction::Read(integer(found)?))),
-                Outcome::Fail { .. } | Outcome::Info { .. } => return Ok(None),
+        let action = match operation.f {
+            "read" | "get" => match operation.outcome {
+                OutcomeRef::Ok(found) => return Ok(Some(CounterAction::Read(integer(found)?))),
+                OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => return Ok(None),
             },
             "add" | "incr" => CounterAction::Add(by()?),
             "decr" => {
                 let by = by()?;
                 CounterAction::Add(by.checked_neg().ok_or_else(|| format!("{by} is too small a number"))?)
             }
-            "add-and-get" => match &operation.outcome {
-                Outcome::Ok(found) => CounterAction::AddAndGet(by()?, integer(found)?),
-                Outcome::Fail { .. } | Outcome::Info { .. } => CounterAction::Add(by()?),
+            "add-and-get" => match operation.outcome {
+                OutcomeRef::Ok(found) => CounterAction::AddAndGet(by()?, integer(found)?),
+                OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => CounterAction::Add(by()?),
             },
             other => return Err(not_known(other, "add, incr, decr, add-and-get and read")),
         };
-        Ok(match &operation.outcome {
-            Outcome::Ok(_) | Outcome::Info { .. } => Some(action),
-            Outcome::Fail { .. } => None,
+        Ok(match operation.outcome {
+            OutcomeRef::Ok(_) | OutcomeRef::Info { .. } => Some(action),
+            OutcomeRef::Fail { .. } => None,
         })
     }
 

@@ -1,7 +1,7 @@
 //! Locks that have an owner: owned, reentrant, and with a fence that grows with each hold.
 
 use super::{Specification, not_known, refused};
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use serde_json::Value;
 
 /// Free at first. Only who holds it can release it.
@@ -38,7 +38,7 @@ pub(in super::super) enum LockAction {
 }
 
 /// Who an operation acts for: the `client` that its argument names, or the client or process that invoked it.
-pub(super) fn owner(operation: &Operation) -> String {
+pub(super) fn owner(operation: OperationRef<'_>) -> String {
     let named = operation.argument.get("client").filter(|client| !client.is_null());
     match (named, operation.client) {
         (Some(client), _) => client.to_string(),
@@ -61,20 +61,20 @@ impl Specification for Lock {
         Hold::default()
     }
 
-    fn action(&self, operation: &Operation) -> Result<Option<LockAction>, String> {
+    fn action(&self, operation: OperationRef<'_>) -> Result<Option<LockAction>, String> {
         let owner = owner(operation);
-        let acquires = match operation.f.as_str() {
+        let acquires = match operation.f {
             "acquire" | "lock" => true,
             "release" | "unlock" => false,
             other => return Err(not_known(other, "acquire and release")),
         };
-        Ok(match &operation.outcome {
-            Outcome::Ok(result) if acquires => Some(LockAction::Acquire(owner, fence(result))),
-            Outcome::Info { .. } if acquires => Some(LockAction::Acquire(owner, None)),
-            Outcome::Ok(_) | Outcome::Info { .. } => Some(LockAction::Release(owner)),
-            outcome @ Outcome::Fail { .. } if !refused(outcome) => None,
-            Outcome::Fail { .. } if acquires => Some(LockAction::Refused(owner)),
-            Outcome::Fail { .. } => Some(LockAction::NotHeld(owner)),
+        Ok(match operation.outcome {
+            OutcomeRef::Ok(result) if acquires => Some(LockAction::Acquire(owner, fence(result))),
+            OutcomeRef::Info { .. } if acquires => Some(LockAction::Acquire(owner, None)),
+            OutcomeRef::Ok(_) | OutcomeRef::Info { .. } => Some(LockAction::Release(owner)),
+            outcome @ OutcomeRef::Fail { .. } if !refused(outcome) => None,
+            OutcomeRef::Fail { .. } if acquires => Some(LockAction::Refused(owner)),
+            OutcomeRef::Fail { .. } => Some(LockAction::NotHeld(owner)),
         })
     }
 

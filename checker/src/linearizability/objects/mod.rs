@@ -20,11 +20,11 @@ pub(super) use set::{Set, SetAction};
 pub(super) use versioned_register::VersionedRegister;
 
 use super::Specification;
-use history::Outcome;
+use history::OutcomeRef;
 
 /// Whether an operation failed because of what it found, which makes it an observation.
-fn refused(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Fail { error: Some(error), .. } if error == "precondition")
+fn refused(outcome: OutcomeRef<'_>) -> bool {
+    matches!(outcome, OutcomeRef::Fail { error: Some(error), .. } if error == "precondition")
 }
 
 /// Why a function is not understood.

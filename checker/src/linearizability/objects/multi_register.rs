@@ -6,7 +6,7 @@ use super::super::{
 };
 use super::not_known;
 use crate::limits::Limits;
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 use std::sync::Arc;
@@ -50,13 +50,13 @@ enum Part<'a> {
 impl<'a> MultiRegister<'a> {
     /// The calls of one key. The error says which operation is not understood.
     pub(in super::super) fn encode(
-        operations: &'a [Operation],
+        operations: &'a Operations,
         indexes: &[u32],
     ) -> Result<(Self, Vec<Call<Txn>>), String> {
         let mut transactions = Vec::with_capacity(indexes.len());
         let mut naming = Naming::default();
         for &index in indexes {
-            let operation = &operations[index as usize];
+            let operation = operations.at(index as usize);
             let parts = parts(operation).map_err(|why| {
                 format!("operation {index} (event {}) is not understood: {why}", operation.invoked)
             })?;
@@ -128,14 +128,14 @@ fn txn<'a>(parts: &[Part<'a>], naming: &mut Naming<'a>, values: &mut Vec<(u32, &
 }
 
 /// The parts of a transaction; none if it did not happen.
-fn parts(operation: &Operation) -> Result<Option<Vec<Part<'_>>>, String> {
+fn parts(operation: OperationRef<'_>) -> Result<Option<Vec<Part<'_>>>, String> {
     if operation.f != "txn" {
         return Err(not_known(&operation.f, "txn"));
     }
-    let (list, answered) = match &operation.outcome {
-        Outcome::Ok(answer) => (answer, true),
-        Outcome::Info { .. } => (&operation.argument, false),
-        Outcome::Fail { .. } => return Ok(None),
+    let (list, answered) = match operation.outcome {
+        OutcomeRef::Ok(answer) => (answer, true),
+        OutcomeRef::Info { .. } => (operation.argument, false),
+        OutcomeRef::Fail { .. } => return Ok(None),
     };
     let wrong = || format!("{list} is no list of [\"r\", key, value] and [\"w\", key, value]");
     let parts =

@@ -1,7 +1,7 @@
 //! A lock that one holder has at a time.
 
 use super::{Specification, not_known, refused};
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 
 /// Free at first. Whoever releases it need not be who acquired it.
 pub(in super::super) struct Mutex;
@@ -26,15 +26,15 @@ impl Specification for Mutex {
         false
     }
 
-    fn action(&self, operation: &Operation) -> Result<Option<MutexAction>, String> {
-        let (happened, found) = match operation.f.as_str() {
+    fn action(&self, operation: OperationRef<'_>) -> Result<Option<MutexAction>, String> {
+        let (happened, found) = match operation.f {
             "acquire" | "lock" => (MutexAction::Acquire, MutexAction::Held),
             "release" | "unlock" => (MutexAction::Release, MutexAction::Free),
             other => return Err(not_known(other, "acquire and release")),
         };
-        Ok(match &operation.outcome {
-            Outcome::Ok(_) | Outcome::Info { .. } => Some(happened),
-            outcome @ Outcome::Fail { .. } => refused(outcome).then_some(found),
+        Ok(match operation.outcome {
+            OutcomeRef::Ok(_) | OutcomeRef::Info { .. } => Some(happened),
+            outcome @ OutcomeRef::Fail { .. } => refused(outcome).then_some(found),
         })
     }
 

@@ -1,7 +1,7 @@
 //! A number of permits that clients acquire and give back.
 
 use super::{Specification, lock::owner, not_known, refused};
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ pub(in super::super) struct Semaphore {
 }
 
 impl Semaphore {
-    pub(in super::super) fn of(operations: &[Operation]) -> Self {
+    pub(in super::super) fn of(operations: &Operations) -> Self {
         Self { stated: operations.iter().any(|operation| operation.f == "permits") }
     }
 }
@@ -46,8 +46,8 @@ impl Specification for Semaphore {
         Permits::default()
     }
 
-    fn action(&self, operation: &Operation) -> Result<Option<PermitAction>, String> {
-        let argument = &operation.argument;
+    fn action(&self, operation: OperationRef<'_>) -> Result<Option<PermitAction>, String> {
+        let argument = operation.argument;
         let count =
             argument.as_i64().or_else(|| argument.get("permits").and_then(Value::as_i64)).unwrap_or(1);
         if !self.stated {
@@ -57,8 +57,8 @@ impl Specification for Semaphore {
         if count < 0 {
             return Err(format!("{count} is no number of permits"));
         }
-        let happened = !matches!(operation.outcome, Outcome::Fail { .. });
-        let action = match (operation.f.as_str(), happened) {
+        let happened = !matches!(operation.outcome, OutcomeRef::Fail { .. });
+        let action = match (operation.f, happened) {
             ("permits", _) => PermitAction::Add(count),
             ("acquire", true) => PermitAction::Acquire(owner(operation), count),
             ("release", true) => PermitAction::Release(owner(operation), count),
@@ -66,7 +66,7 @@ impl Specification for Semaphore {
             ("release", false) => PermitAction::NotHeld(owner(operation), count),
             (other, _) => return Err(not_known(other, "acquire and release")),
         };
-        Ok((happened || refused(&operation.outcome)).then_some(action))
+        Ok((happened || refused(operation.outcome)).then_some(action))
     }
 
     fn step(&self, state: &Permits, action: &PermitAction) -> impl IntoIterator<Item = Permits> {

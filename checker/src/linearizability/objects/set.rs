@@ -8,7 +8,7 @@ use super::super::{
 };
 use super::{not_known, numbers::Numbers};
 use crate::limits::Limits;
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef};
 use serde_json::Value;
 use std::sync::Arc;
 
@@ -45,14 +45,14 @@ enum Meaning<'a> {
 impl<'a> Set<'a> {
     /// The calls of one key. The error says which operation is not understood.
     pub(in super::super) fn encode(
-        operations: &'a [Operation],
+        operations: &'a Operations,
         indexes: &[u32],
     ) -> Result<(Self, Vec<Call<SetAction>>), String> {
         let mut meanings = Vec::with_capacity(indexes.len());
         let mut elements = Vec::with_capacity(indexes.len());
         let mut whole = false;
         for &index in indexes {
-            let operation = &operations[index as usize];
+            let operation = operations.at(index as usize);
             let meaning = meaning(operation).map_err(|why| {
                 format!("operation {index} (event {}) is not understood: {why}", operation.invoked)
             })?;
@@ -90,13 +90,13 @@ impl<'a> Set<'a> {
     }
 }
 
-fn meaning(operation: &Operation) -> Result<Option<Meaning<'_>>, String> {
-    let changed = match &operation.outcome {
-        Outcome::Ok(Value::Bool(changed)) => Some(*changed),
-        Outcome::Ok(_) | Outcome::Info { .. } => None,
-        Outcome::Fail { .. } => return Ok(None),
+fn meaning(operation: OperationRef<'_>) -> Result<Option<Meaning<'_>>, String> {
+    let changed = match operation.outcome {
+        OutcomeRef::Ok(Value::Bool(changed)) => Some(*changed),
+        OutcomeRef::Ok(_) | OutcomeRef::Info { .. } => None,
+        OutcomeRef::Fail { .. } => return Ok(None),
     };
-    let action: fn(u32) -> SetAction = match (operation.f.as_str(), changed) {
+    let action: fn(u32) -> SetAction = match (operation.f, changed) {
         ("add" | "insert", None) => SetAction::Add,
         ("add" | "insert", Some(true)) => SetAction::AddNew,
         ("remove" | "delete", None) => SetAction::Remove,
@@ -105,21 +105,23 @@ fn meaning(operation: &Operation) -> Result<Option<Meaning<'_>>, String> {
             |element| SetAction::Contains(element, true)
         }
         ("remove" | "delete" | "contains", Some(false)) => |element| SetAction::Contains(element, false),
-        ("contains", None) => match &operation.outcome {
-            Outcome::Ok(other) => return Err(format!("contains answers {other} instead of true or false")),
-            Outcome::Info { .. } | Outcome::Fail { .. } => return Ok(None),
+        ("contains", None) => match operation.outcome {
+            OutcomeRef::Ok(other) => {
+                return Err(format!("contains answers {other} instead of true or false"));
+            }
+            OutcomeRef::Info { .. } | OutcomeRef::Fail { .. } => return Ok(None),
         },
         ("read", _) => {
-            return match &operation.outcome {
-                Outcome::Ok(Value::Array(all)) => Ok(Some(Meaning::All(all))),
-                Outcome::Ok(Value::Null) => Ok(Some(Meaning::All(&[]))),
-                Outcome::Ok(other) => Err(format!("read answers {other} instead of a list")),
-                Outcome::Info { .. } | Outcome::Fail { .. } => Ok(None),
+            return match operation.outcome {
+                OutcomeRef::Ok(Value::Array(all)) => Ok(Some(Meaning::All(all))),
+                OutcomeRef::Ok(Value::Null) => Ok(Some(Meaning::All(&[]))),
+                OutcomeRef::Ok(other) => Err(format!("read answers {other} instead of a list")),
+                OutcomeRef::Info { .. } | OutcomeRef::Fail { .. } => Ok(None),
             };
         }
         (other, _) => return Err(not_known(other, "add, remove, contains and read")),
     };
-    Ok(Some(Meaning::One(action, Datum::of(&operation.argument))))
+    Ok(Some(Meaning::One(action, Datum::of(operation.argument))))
 }
 
 impl Subject for Set<'_> {

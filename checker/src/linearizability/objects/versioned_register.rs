@@ -1,7 +1,7 @@
 //! A register whose version counts its writes, as Jepsen's tests of etcd have it.
 
 use super::{Specification, not_known, refused};
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use serde_json::Value;
 
 /// Version 0 and null at first. Every write and compare-and-set that succeeds adds one to the version.
@@ -45,29 +45,29 @@ impl Specification for VersionedRegister {
         (0, Value::Null)
     }
 
-    fn action(&self, operation: &Operation) -> Result<Option<VersionedAction>, String> {
-        let version = match &operation.outcome {
-            Outcome::Ok(result) => split(result).0,
-            Outcome::Fail { .. } | Outcome::Info { .. } => None,
+    fn action(&self, operation: OperationRef<'_>) -> Result<Option<VersionedAction>, String> {
+        let version = match operation.outcome {
+            OutcomeRef::Ok(result) => split(result).0,
+            OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => None,
         };
-        match (operation.f.as_str(), &operation.outcome) {
-            ("read" | "get", Outcome::Ok(result)) => Ok(match split(result) {
+        match (operation.f, &operation.outcome) {
+            ("read" | "get", OutcomeRef::Ok(result)) => Ok(match split(result) {
                 (Some(version), value) => Some(VersionedAction::Read(version, value.clone())),
                 (None, value) => Some(VersionedAction::Find(value.clone())),
             }),
-            ("read" | "get", _) | ("write" | "put", Outcome::Fail { .. }) => Ok(None),
-            ("write" | "put", Outcome::Ok(_) | Outcome::Info { .. }) => {
-                Ok(Some(VersionedAction::Write(version, split(&operation.argument).1.clone())))
+            ("read" | "get", _) | ("write" | "put", OutcomeRef::Fail { .. }) => Ok(None),
+            ("write" | "put", OutcomeRef::Ok(_) | OutcomeRef::Info { .. }) => {
+                Ok(Some(VersionedAction::Write(version, split(operation.argument).1.clone())))
             }
             ("cas", outcome) => {
-                let (from, to) = exchange(&operation.argument)
+                let (from, to) = exchange(operation.argument)
                     .ok_or_else(|| format!("{} is no old and new value", operation.argument))?;
                 Ok(match outcome {
-                    Outcome::Ok(_) | Outcome::Info { .. } => {
+                    OutcomeRef::Ok(_) | OutcomeRef::Info { .. } => {
                         Some(VersionedAction::Cas(version, from.clone(), to.clone()))
                     }
-                    outcome @ Outcome::Fail { .. } => {
-                        refused(outcome).then(|| VersionedAction::Differs(from.clone()))
+                    outcome @ OutcomeRef::Fail { .. } => {
+                        refused(*outcome).then(|| VersionedAction::Differs(from.clone()))
                     }
                 })
             }

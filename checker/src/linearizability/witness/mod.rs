@@ -14,7 +14,7 @@ use super::{
     method::{Method, standing, until},
 };
 use crate::limits::Limits;
-use history::Operation;
+use history::Operations;
 use rustc_hash::FxHashSet;
 use words::summary;
 
@@ -29,7 +29,7 @@ pub(super) struct Blamed {
 /// Explains why an operation, the earliest of its kind among the calls of a key, cannot have completed. All values
 /// written must have names.
 pub(super) fn explain<M: Method>(
-    operations: &[Operation],
+    operations: &Operations,
     key: Option<&str>,
     method: &M,
     calls: &[Call<M::Action>],
@@ -46,9 +46,9 @@ pub(super) fn explain<M: Method>(
     let mut part: Vec<usize> = proof.part.iter().map(|call| call.origin as usize).collect();
     if !part.contains(&blamed) {
         part.push(blamed);
-        part.sort_by_key(|&index| operations[index].invoked);
+        part.sort_by_key(|&index| operations.at(index).invoked);
     }
-    let summary = summary(key, &operations[blamed], part.len(), &proof);
+    let summary = summary(key, operations.at(blamed), part.len(), &proof);
     let (values, pending) =
         proof.stuck.map_or_else(Default::default, |stuck| (stuck.possible, stuck.pending));
     let pending = pending.into_iter().map(|(origin, why)| Pending { operation: origin as usize, why });

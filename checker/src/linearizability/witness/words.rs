@@ -2,14 +2,14 @@
 
 use super::super::method::Proof;
 use crate::words;
-use history::Operation;
+use history::OperationRef;
 
 /// Values or states named before "and N more".
 const NAMED: usize = 8;
 
 /// An operation of a key as a person would write it: `write 3 → ok (client 4, events 17–18)`.
-fn named(operation: &Operation) -> String {
-    let what = words::in_short(&Operation { key: None, ..operation.clone() });
+fn named(operation: OperationRef<'_>) -> String {
+    let what = words::in_short(OperationRef { key: None, ..operation });
     let end = operation.completed.map_or_else(|| "…".to_owned(), |event| event.to_string());
     format!("{what} ({}, events {}–{end})", words::who(operation), operation.invoked)
 }
@@ -25,7 +25,12 @@ pub(super) fn list(all: &[String]) -> String {
 }
 
 /// The whole story of an operation that cannot have completed; `part` operations are in the witness.
-pub(super) fn summary<A>(key: Option<&str>, blamed: &Operation, part: usize, proof: &Proof<A>) -> String {
+pub(super) fn summary<A>(
+    key: Option<&str>,
+    blamed: OperationRef<'_>,
+    part: usize,
+    proof: &Proof<A>,
+) -> String {
     let key = key.map_or_else(String::new, |key| format!("On key {key}, "));
     let order = match (part, proof.alone) {
         (1, true) => "nothing in the history before it explains that".to_owned(),

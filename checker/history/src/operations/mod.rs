@@ -1,0 +1,245 @@
+//! Operations in columns: names and values are stored once, and each operation is a row of small numbers.
+
+mod build;
+mod sparse;
+mod texts;
+mod values;
+mod view;
+
+pub(crate) use build::{Builder, Completion, Invocation};
+pub(crate) use values::Given;
+pub use view::{OperationRef, OutcomeRef, ToOperations};
+
+use super::{Operation, Phase};
+use serde_json::Value;
+use sparse::Sparse;
+use std::fmt;
+use std::ops::Range;
+use texts::Texts;
+
+/// The operations of a history in the order of their invocations: about 45 bytes each, and 32 for each value that no
+/// other has.
+///
+/// They come from [`pair_columns`](crate::pair_columns), [`read_operations`](crate::read_operations), or any
+/// collection of [`Operation`]s. Names, keys, integers, strings and pairs are stored once. [`at`](Self::at) and
+/// [`iter`](Self::iter) give an operation as [`OperationRef`], whose fields are those of [`Operation`].
+#[derive(Clone, Default)]
+pub struct Operations {
+    /// Functions, keys, nodes and errors.
+    texts: Texts,
+    /// Values by number; the first is null.
+    values: Vec<Value>,
+    processes: Vec<u64>,
+    calls: Vec<Call>,
+    /// The first is that of operations without any.
+    origins: Vec<Origin>,
+    process: Vec<u32>,
+    call: Vec<u32>,
+    argument: Vec<u32>,
+    marks: Vec<u8>,
+    /// The value of what succeeded, or the error of what did not.
+    result: Vec<u32>,
+    invoked: Vec<u32>,
+    /// [`NONE`] where it has not completed.
+    completed: Vec<u32>,
+    origin: Sparse<u32>,
+    actual: Sparse<u32>,
+    intended_ns: Sparse<u64>,
+    invoked_ns: Sparse<u64>,
+    completed_ns: Sparse<u64>,
+}
+
+/// No number.
+const NONE: u32 = u32::MAX;
+
+// The marks of an operation.
+const OK: u8 = 1;
+const FAIL: u8 = 2;
+const HAS_ERROR: u8 = 4;
+const HAS_ACTUAL: u8 = 8;
+const HAS_END: u8 = 16;
+const HAS_DUE: u8 = 32;
+
+/// A function and the key that it was called with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Call {
+    f: u32,
+    /// [`NONE`] without a key.
+    key: u32,
+}
+
+/// Who asked whom, and when in the run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Origin {
+    client: Option<u32>,
+    /// [`NONE`] where it is not known.
+    node: u32,
+    phase: Option<Phase>,
+}
+
+static NULL: Value = Value::Null;
+
+impl Operations {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.process.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.process.is_empty()
+    }
+
+    /// The operation at an index, which must be there.
+    pub fn at(&self, index: usize) -> OperationRef<'_> {
+        let Call { f, key } = self.calls[self.call[index] as usize];
+        let Origin { client, node, phase } = self.origins[self.origin.get(index) as usize];
+        let marks = self.marks[index];
+        let completed = self.completed[index];
+        OperationRef {
+            process: self.processes[self.process[index] as usize],
+            client,
+            f: self.texts.get(f),
+            key: self.text(key),
+            argument: self.value(self.argument[index]),
+            outcome: self.outcome(index),
+            invoked: self.invoked[index] as usize,
+            completed: (completed != NONE).then_some(completed as usize),
+            intended_ns: (marks & HAS_DUE != 0).then(|| self.intended_ns.get(index)),
+            invoked_ns: self.invoked_ns.get(index),
+            completed_ns: (marks & HAS_END != 0).then(|| self.completed_ns.get(index)),
+            node: self.text(node),
+            phase,
+        }
+    }
+
+    /// The operation at an index, if it is there.
+    pub fn get(&self, index: usize) -> Option<OperationRef<'_>> {
+        (index < self.len()).then(|| self.at(index))
+    }
+
+    /// The first one.
+    pub fn first(&self) -> Option<OperationRef<'_>> {
+        self.get(0)
+    }
+
+    /// All of them.
+    pub fn iter(&self) -> Iter<'_> {
+        Iter { operations: self, left: 0..self.len() }
+    }
+
+    /// All of them as values of their own, which can be changed.
+    pub fn to_vec(&self) -> Vec<Operation> {
+        self.iter().map(|operation| operation.to_owned()).collect()
+    }
+
+    /// The index of the event with which an operation began.
+    pub fn invoked(&self, index: usize) -> usize {
+        self.invoked[index] as usize
+    }
+
+    /// The index of the event with which an operation ended, if it did.
+    pub fn completed(&self, index: usize) -> Option<usize> {
+        let completed = self.completed[index];
+        (completed != NONE).then_some(completed as usize)
+    }
+
+    /// The key of an operation, where it has one.
+    pub fn key(&self, index: usize) -> Option<&str> {
+        self.text(self.calls[self.call[index] as usize].key)
+    }
+
+    /// Lets every operation that completed end `events` later, so that none ends before all have begun.
+    pub fn end_later(&mut self, events: usize) {
+        let later = small(events);
+        for completed in self.completed.iter_mut().filter(|completed| **completed != NONE) {
+            *completed = small(*completed as usize + later as usize);
+        }
+    }
+
+    /// How many values are stored.
+    pub fn distinct_values(&self) -> usize {
+        self.values.len()
+    }
+
+    fn outcome(&self, index: usize) -> OutcomeRef<'_> {
+        let (marks, result) = (self.marks[index], self.result[index]);
+        if marks & OK != 0 {
+            return OutcomeRef::Ok(self.value(result));
+        }
+        let error = if marks & HAS_ERROR == 0 { None } else { Some(self.texts.get(result)) };
+        if marks & FAIL == 0 {
+            return OutcomeRef::Info { error };
+        }
+        let actual = if marks & HAS_ACTUAL == 0 { None } else { Some(self.value(self.actual.get(index))) };
+        OutcomeRef::Fail { error, actual }
+    }
+
+    fn text(&self, number: u32) -> Option<&str> {
+        (number != NONE).then(|| self.texts.get(number))
+    }
+
+    fn value(&self, number: u32) -> &Value {
+        self.values.get(number as usize).unwrap_or(&NULL)
+    }
+}
+
+/// The operations of a history, one after the other.
+#[derive(Debug, Clone)]
+pub struct Iter<'a> {
+    operations: &'a Operations,
+    left: Range<usize>,
+}
+
+impl<'a> Iterator for Iter<'a> {
+    type Item = OperationRef<'a>;
+
+    fn next(&mut self) -> Option<OperationRef<'a>> {
+        self.left.next().map(|index| self.operations.at(index))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        self.left.size_hint()
+    }
+
+    fn nth(&mut self, skipped: usize) -> Option<OperationRef<'a>> {
+        self.left.nth(skipped).map(|index| self.operations.at(index))
+    }
+}
+
+impl DoubleEndedIterator for Iter<'_> {
+    fn next_back(&mut self) -> Option<Self::Item> {
+        self.left.next_back().map(|index| self.operations.at(index))
+    }
+}
+
+impl ExactSizeIterator for Iter<'_> {}
+
+impl<'a> IntoIterator for &'a Operations {
+    type Item = OperationRef<'a>;
+    type IntoIter = Iter<'a>;
+
+    fn into_iter(self) -> Iter<'a> {
+        self.iter()
+    }
+}
+
+impl PartialEq for Operations {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl fmt::Debug for Operations {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// An index or a number as it stands in a column.
+fn small(number: usize) -> u32 {
+    u32::try_from(number)
+        .ok()
+        .filter(|&number| number != NONE)
+        .expect("a history has fewer than four billion events")
+}

@@ -1,0 +1,136 @@
+//! Values by number: scalars and pairs of them are stored once.
+
+use hashbrown::HashTable;
+use rustc_hash::{FxBuildHasher, FxHashMap};
+use serde_json::Value;
+use std::hash::BuildHasher;
+
+/// The number of `null`.
+pub(super) const NULL: u32 = 0;
+
+/// A value as it comes in, before it is known whether it is there already.
+#[derive(Debug)]
+pub(crate) enum Given<'a> {
+    /// No value.
+    Null,
+    /// A number.
+    Integer(i64),
+    /// A string.
+    Text(&'a str),
+    /// Any value that is somebody else's.
+    Borrowed(&'a Value),
+    /// Any value.
+    Owned(Value),
+}
+
+impl Given<'_> {
+    /// Whether it is this value.
+    pub(super) fn is(&self, value: &Value) -> bool {
+        match self {
+            Self::Null => value.is_null(),
+            Self::Integer(number) => value.as_i64() == Some(*number),
+            Self::Text(text) => value.as_str() == Some(text),
+            Self::Borrowed(given) => *given == value,
+            Self::Owned(given) => given == value,
+        }
+    }
+
+    fn value(self) -> Value {
+        match self {
+            Self::Null => Value::Null,
+            Self::Integer(number) => Value::from(number),
+            Self::Text(text) => Value::from(text),
+            Self::Borrowed(value) => value.clone(),
+            Self::Owned(value) => value,
+        }
+    }
+}
+
+/// Finds the number of a value. Small integers are looked up in place, as unique values usually count from 0.
+#[derive(Debug, Default)]
+pub(super) struct ValueIndex {
+    dense: Vec<u32>,
+    integers: FxHashMap<i64, u32>,
+    texts: HashTable<u32>,
+    pairs: FxHashMap<(u32, u32), u32>,
+}
+
+/// Integers below are looked up in place, however few values there are.
+const ALWAYS_DENSE: usize = 1 << 12;
+
+impl ValueIndex {
+    /// The number of a value, which is added if it is new, or is no scalar or pair of scalars.
+    pub(super) fn number(&mut self, values: &mut Vec<Value>, given: Given<'_>) -> u32 {
+        if values.is_empty() {
+            values.push(Value::Null);
+        }
+        match &given {
+            Given::Null | Given::Borrowed(Value::Null) | Given::Owned(Value::Null) => NULL,
+            Given::Integer(number) => self.integer(values, *number),
+            Given::Text(text) => self.text(values, text),
+            Given::Borrowed(value) => match self.known(values, value) {
+                Some(number) => number,
+                None => push(values, given.value()),
+            },
+            Given::Owned(value) => match self.known(values, value) {
+                Some(number) => number,
+                None => push(values, given.value()),
+            },
+        }
+    }
+
+    /// The number of a value that is stored once; none for others, and for a pair that is new.
+    fn known(&mut self, values: &mut Vec<Value>, value: &Value) -> Option<u32> {
+        match value {
+            Value::Null => Some(NULL),
+            Value::Number(number) => number.as_i64().map(|number| self.integer(values, number)),
+            Value::String(text) => Some(self.text(values, text)),
+            Value::Array(items) => {
+                let [one, other] = items.as_slice() else { return None };
+                let scalar = |value: &Value| value.is_null() || value.is_i64() || value.is_string();
+                if !scalar(one) || !scalar(other) {
+                    return None;
+                }
+                let pair = (self.known(values, one)?, self.known(values, other)?);
+                let next = super::small(values.len());
+                let number = *self.pairs.entry(pair).or_insert(next);
+                (number != next).then_some(number)
+            }
+            Value::Bool(_) | Value::Object(_) => None,
+        }
+    }
+
+    fn integer(&mut self, values: &mut Vec<Value>, number: i64) -> u32 {
+        let bound = ALWAYS_DENSE + 4 * values.len();
+        let slot = match usize::try_from(number) {
+            Ok(small) if small < bound => {
+                if small >= self.dense.len() {
+                    self.dense.resize((2 * small).clamp(ALWAYS_DENSE, bound), NULL);
+                }
+                &mut self.dense[small]
+            }
+            _ => self.integers.entry(number).or_insert(NULL),
+        };
+        if *slot == NULL {
+            *slot = push(values, Value::from(number));
+        }
+        *slot
+    }
+
+    fn text(&mut self, values: &mut Vec<Value>, text: &str) -> u32 {
+        let hash = |text: &str| FxBuildHasher.hash_one(text);
+        let hashed = hash(text);
+        let of = |number: u32| values[number as usize].as_str().unwrap_or_default();
+        if let Some(&number) = self.texts.find(hashed, |&number| of(number) == text) {
+            return number;
+        }
+        let number = super::small(values.len());
+        self.texts.insert_unique(hashed, number, |&number| hash(of(number)));
+        push(values, Value::from(text))
+    }
+}
+
+fn push(values: &mut Vec<Value>, value: Value) -> u32 {
+    values.push(value);
+    super::small(values.len() - 1)
+}

@@ -1,0 +1,143 @@
+//! Memory by construction: judging a history from its file holds a fixed number of bytes for each operation.
+//!
+//! `cargo test --release -p checker --test memory -- --ignored` judges ten million operations.
+
+#![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
+#![allow(unsafe_code, reason = "an allocator that counts has no safe form")]
+
+use checker::limits::Limits;
+use checker::linearizability::{Model, Verdict, check};
+use history::{Operations, read_operations};
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+use std::fmt::Write as _;
+use std::io::{BufReader, Read};
+
+thread_local! {
+    static LIVE: Cell<isize> = const { Cell::new(0) };
+    static PEAK: Cell<isize> = const { Cell::new(0) };
+}
+
+/// Counts the bytes that each thread holds.
+struct Counting;
+
+fn count(bytes: isize) {
+    LIVE.set(LIVE.get() + bytes);
+    PEAK.set(PEAK.get().max(LIVE.get()));
+}
+
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        count(layout.size().cast_signed());
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
+        count(-layout.size().cast_signed());
+        unsafe { System.dealloc(pointer, layout) }
+    }
+
+    // The system grows large blocks in place, so that the old and the new one are not held side by side.
+    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
+        count(size.cast_signed() - layout.size().cast_signed());
+        unsafe { System.realloc(pointer, layout, size) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+/// Clients of the history; each has keys of its own.
+const CLIENTS: usize = 10;
+const KEYS_A_CLIENT: usize = 100;
+
+/// The bytes of a history that is made while it is read. In each round every client begins an operation, then every
+/// one ends it: in even rounds they write a value that nobody else writes, in odd ones they read it again.
+struct Generated {
+    operations: usize,
+    next: usize,
+    line: String,
+    at: usize,
+}
+
+impl Generated {
+    fn new(operations: usize) -> Self {
+        let header = r#"{"history":1,"spec":"large","variant":"main","model":"register","seed":7,"started":"2026-11-23T10:00:00Z"}"#;
+        Self { operations, next: 0, line: format!("{header}\n"), at: 0 }
+    }
+
+    fn advance(&mut self) {
+        self.line.clear();
+        self.at = 0;
+        let event = self.next;
+        if event == 2 * self.operations {
+            return;
+        }
+        self.next += 1;
+        let (round, client) = (event / (2 * CLIENTS), event % CLIENTS);
+        let begins = event % (2 * CLIENTS) < CLIENTS;
+        let key = client * KEYS_A_CLIENT + round / 2 % KEYS_A_CLIENT;
+        let written = round / 2 * CLIENTS + client;
+        let (f, value) = match (round % 2, begins) {
+            (0, _) => ("write", written.to_string()),
+            (_, true) => ("read", "null".to_owned()),
+            (_, false) => ("read", written.to_string()),
+        };
+        let (kind, more) = match begins {
+            true => ("invoke", format!(r#","client":{client},"node":"n1","phase":"load""#)),
+            false => ("ok", String::new()),
+        };
+        let time = event * 1000;
+        writeln!(
+            self.line,
+            r#"{{"time":{time},"process":{client},"type":"{kind}","f":"{f}","key":"k{key}","value":{value}{more}}}"#
+        )
+        .unwrap();
+    }
+}
+
+impl Read for Generated {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.at == self.line.len() {
+            self.advance();
+        }
+        let rest = &self.line.as_bytes()[self.at..];
+        let length = rest.len().min(buffer.len());
+        buffer[..length].copy_from_slice(&rest[..length]);
+        self.at += length;
+        Ok(length)
+    }
+}
+
+/// What a check may hold for each operation.
+const BYTES_AN_OPERATION: usize = 160;
+/// What the operations may take of it.
+const BYTES_AN_OPERATION_IN_COLUMNS: usize = 64;
+/// What it may hold beside them, however short the history.
+const BESIDE: usize = 8 << 20;
+
+fn judged_within_its_memory(count: usize) {
+    assert!(count.is_multiple_of(2 * CLIENTS), "rounds are whole");
+    let before = LIVE.get();
+    PEAK.set(before);
+    let held = |bytes: isize| usize::try_from(bytes - before).unwrap();
+    let operations: Operations = read_operations(BufReader::new(Generated::new(count))).unwrap().operations;
+    let in_columns = held(LIVE.get());
+    let verdict = check(&operations, Model::Register, &Limits::DEFAULT);
+    let peak = held(PEAK.get());
+    println!("{} bytes an operation, {} at the peak", in_columns / count, peak / count);
+    assert!(matches!(verdict, Verdict::Valid { operations, .. } if operations == count), "{verdict:?}");
+    assert!(in_columns <= BESIDE + BYTES_AN_OPERATION_IN_COLUMNS * count, "{in_columns} bytes in columns");
+    assert!(peak <= BESIDE + BYTES_AN_OPERATION * count, "{peak} bytes at the peak");
+}
+
+#[test]
+fn memory_follows_the_number_of_operations() {
+    judged_within_its_memory(300_000);
+}
+
+#[test]
+#[ignore = "takes half a minute without optimisation"]
+fn ten_million_operations_fit_too() {
+    judged_within_its_memory(10_000_000);
+}
