@@ -124,7 +124,9 @@ impl Values {
             });
             let about = &mut this.all[value as usize];
             for index in &open.candidates {
-                if std::mem::replace(&mut written[*index as usize], value) == NONE {
+                let writes = &mut written[*index as usize];
+                if *writes == NONE {
+                    *writes = value;
                     about.writers += 1;
                 }
             }
