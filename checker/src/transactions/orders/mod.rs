@@ -51,6 +51,12 @@ struct Attempt {
 }
 
 impl Attempt {
+    /// Whether it has every candidate of every read, although it goes by real time.
+    fn is_hopeless(&self) -> bool {
+        let open = !self.search.problem.open.is_empty();
+        open && !self.pruned && self.model.order() == Order::RealTime
+    }
+
     /// The transactions that contradict each other, of those that the search names.
     fn core(&self, observed: &Observed<'_, '_>, core: &[u32], limits: &Limits<'_>) -> Vec<u32> {
         let txns = self.search.problem.txns_of(core);
@@ -134,6 +140,8 @@ fn decide(
         if !waiting.is_empty() {
             let next = waiting.remove(0);
             match begin(observed, next, limits) {
+                // Without candidates that go, real time only adds to what is to be decided.
+                Ok(attempt) if next != model && attempt.is_hopeless() => {}
                 Ok(attempt) => attempts.push(attempt),
                 Err(txns) if next == model => return Proof::Impossible(txns),
                 Err(_) => {}
