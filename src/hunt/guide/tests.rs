@@ -31,10 +31,10 @@ fn hunt(search: Search, seed: u64, runs: usize) -> Vec<Schedule> {
 
 #[test]
 fn same_seed_gives_the_same_hunt() {
-    let one = hunt(Search::Guided, 5, 30);
-    assert_eq!(one, hunt(Search::Guided, 5, 30));
-    assert_ne!(one, hunt(Search::Guided, 6, 30));
-    assert_ne!(one, hunt(Search::Moments, 5, 30));
+    let one = hunt(Search::Guided, 5, 12);
+    assert_eq!(one, hunt(Search::Guided, 5, 12));
+    assert_ne!(one, hunt(Search::Guided, 6, 12));
+    assert_ne!(one, hunt(Search::Moments, 5, 12));
 }
 
 #[test]
