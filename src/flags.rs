@@ -143,6 +143,7 @@ pub(crate) mod tests {
             at_most: None,
             by_command: None,
             reconfigurable: true,
+            simulated: false,
             seed: 7,
         };
         for flags in each().into_iter().chain([all()]) {

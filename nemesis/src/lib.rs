@@ -63,7 +63,7 @@ pub use parameters::{
 };
 pub use partition::{CLIENTS, Link};
 pub use plan::{FaultEffect, PlanError, PlanOptions, PlannedFault, Trigger, plan};
-pub use point::{After, Point, Progress};
+pub use point::{After, Point, Progress, Sight};
 pub use process::{
     Beside, ByCommand, Effect, Exit, NodeFile, Prepare, ProcessCommand, ProcessError, RemoteCommands,
     StopSignal, User, guarded_command, nodes_are_guarded,

@@ -20,34 +20,51 @@ pub struct Progress {
 }
 
 /// The counted event.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 enum Counted {
     Decided,
     Adopted,
     Preempted,
+    Seen(Sight),
 }
 
 impl Counted {
-    const ALL: [Self; 3] = [Self::Decided, Self::Adopted, Self::Preempted];
-
-    fn word(self) -> &'static str {
+    fn of(&self, progress: &Progress) -> Option<u64> {
         match self {
-            Self::Decided => "decided",
-            Self::Adopted => "adopted",
-            Self::Preempted => "preempted",
-        }
-    }
-
-    fn of(self, progress: &Progress) -> u64 {
-        match self {
-            Self::Decided => progress.decided,
-            Self::Adopted => progress.adopted,
-            Self::Preempted => progress.preempted,
+            Self::Decided => Some(progress.decided),
+            Self::Adopted => Some(progress.adopted),
+            Self::Preempted => Some(progress.preempted),
+            Self::Seen(_) => None,
         }
     }
 }
 
-/// A logical point: `n2 decided 500`, `leader adopted`, `any preempted 3`.
+impl fmt::Display for Counted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Decided => "decided",
+            Self::Adopted => "adopted",
+            Self::Preempted => "preempted",
+            Self::Seen(Sight::Syncs) => "syncs",
+            Self::Seen(Sight::Starts) => "starts",
+            Self::Seen(Sight::Sends(kind)) => return write!(f, "sends {kind}"),
+        })
+    }
+}
+
+/// An event at a node that is seen from outside it at the instant at which it happens.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Sight {
+    /// It begins a sync.
+    Syncs,
+    /// Its process starts.
+    Starts,
+    /// It sends a message of this kind.
+    Sends(String),
+}
+
+/// A logical point: `n2 decided 500`, `leader adopted`, `any preempted 3`; in simulated runs also `n2 syncs 40`, `any starts` and
+/// `n1 sends p1a 2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
     /// A node; none means any node.
@@ -62,16 +79,36 @@ impl Point {
         self.node.as_deref()
     }
 
+    /// The event that must be seen at the instant at which it happens, and how often it must have happened since the start of
+    /// the load; none if the progress of the nodes tells.
+    pub fn sight(&self) -> Option<(&Sight, u64)> {
+        match &self.event {
+            Counted::Seen(sight) => Some((sight, self.count)),
+            Counted::Decided | Counted::Adopted | Counted::Preempted => None,
+        }
+    }
+
+    /// Whether it counts the events of a node.
+    pub fn is_of(&self, node: &str) -> bool {
+        self.node.as_ref().is_none_or(|own| own == node)
+    }
+
     /// Whether the point is reached, given the progress at the start of the load.
     ///
     /// Decided slots are counted from the first slot, adoptions and preemptions from the start of the load.
     pub fn is_reached(&self, began: &[Progress], now: &[Progress]) -> bool {
         let before = |node: &str| {
             let before = began.iter().find(|other| other.node == node);
-            if self.event == Counted::Decided { 0 } else { before.map_or(0, |before| self.event.of(before)) }
+            if self.event == Counted::Decided {
+                None
+            } else {
+                before.and_then(|before| self.event.of(before))
+            }
         };
-        now.iter().filter(|one| self.node.as_ref().is_none_or(|node| *node == one.node)).any(|one| {
-            let (before, count) = (before(&one.node), self.event.of(one));
+        now.iter().filter(|one| self.is_of(&one.node)).any(|one| {
+            let (before, Some(count)) = (before(&one.node).unwrap_or_default(), self.event.of(one)) else {
+                return false;
+            };
             // A restarted process counts from zero.
             count.checked_sub(before).unwrap_or(count) >= self.count
         })
@@ -80,9 +117,9 @@ impl Point {
 
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let who =
-            self.node.as_deref().unwrap_or(if self.event == Counted::Decided { "any" } else { "leader" });
-        write!(f, "{who} {}", self.event.word())?;
+        let any = matches!(self.event, Counted::Decided | Counted::Seen(_));
+        let who = self.node.as_deref().unwrap_or(if any { "any" } else { "leader" });
+        write!(f, "{who} {}", self.event)?;
         if self.event == Counted::Decided || self.count > 1 { write!(f, " {}", self.count) } else { Ok(()) }
     }
 }
@@ -96,8 +133,17 @@ impl FromStr for Point {
         let (Some(who), Some(event)) = (words.next(), words.next()) else {
             return Err(format!("`{text}` is no point of a run; {HOW}"));
         };
-        let Some(event) = Counted::ALL.into_iter().find(|known| known.word() == event) else {
-            return Err(format!("`{event}` is no event that is counted; {HOW}"));
+        let event = match event {
+            "decided" => Counted::Decided,
+            "adopted" => Counted::Adopted,
+            "preempted" => Counted::Preempted,
+            "syncs" => Counted::Seen(Sight::Syncs),
+            "starts" => Counted::Seen(Sight::Starts),
+            "sends" => match words.next() {
+                Some(kind) => Counted::Seen(Sight::Sends(kind.to_owned())),
+                None => return Err(format!("the kind of the messages is missing; {HOW}")),
+            },
+            _ => return Err(format!("`{event}` is no event that is counted; {HOW}")),
         };
         let count = match words.next() {
             Some(count) => count.parse().map_err(|_| format!("`{count}` is no number; {HOW}"))?,
@@ -151,9 +197,15 @@ mod tests {
 
     #[test]
     fn points_round_trip_as_text() {
-        for text in
-            ["n2 decided 500", "leader adopted", "any decided 7", "n1 preempted 3", "leader adopted 2"]
-        {
+        for text in [
+            "n2 decided 500",
+            "leader adopted",
+            "any decided 7",
+            "n1 preempted 3",
+            "n2 syncs 4",
+            "any sends p1a 2",
+            "n1 starts",
+        ] {
             assert_eq!(text.parse::<Point>().unwrap().to_string(), text);
         }
         for wrong in

@@ -39,8 +39,19 @@ const DIMENSIONS: [&[&[(&str, &str)]]; 4] = [
 
 /// Draws one value of every dimension into the table of a spec.
 pub(super) fn options(table: &mut Table, rng: &mut ChaCha8Rng) {
-    for values in DIMENSIONS {
-        for (path, value) in values[rng.random_range(0..values.len())] {
+    let choices: Vec<usize> = lists().into_iter().map(|values| rng.random_range(0..values)).collect();
+    choose(table, &choices);
+}
+
+/// The number of values of each dimension.
+pub(super) fn lists() -> Vec<usize> {
+    DIMENSIONS.iter().map(|values| values.len()).collect()
+}
+
+/// Sets the value of each dimension that has this index.
+pub(super) fn choose(table: &mut Table, choices: &[usize]) {
+    for (values, choice) in DIMENSIONS.iter().zip(choices) {
+        for (path, value) in values[*choice] {
             set(table, path, value);
         }
     }

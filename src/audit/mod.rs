@@ -9,28 +9,34 @@
 //!
 //! *Cost*: as many runs as were asked for, for each flaw.
 
+mod compare;
 mod draw;
 mod tables;
 
+pub(crate) use compare::{Hunts, sentences, write as write_comparison};
 pub(crate) use tables::{Place, write};
 
 use crate::failure::Failure;
-use crate::hunt::{Choices, Class, Runner, Subject};
+use crate::hunt::{Choices, Class, Guide, Runner, Search, Subject};
 use crate::sim::Simulation;
 use crate::spec::{self, Document, Wishes, source};
 use crate::terminal::Screen;
 use node::flaw::Flaw;
-use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
-use report::Answer;
+use rand::{RngExt, SeedableRng};
+use report::{Answer, RunVerdict};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
+use toml::Table;
 
 /// The spec of every audit.
 pub(crate) const SPEC: &str = "workloads/audit.toml";
+
+/// The most runs of a hunt that learns, where it does not end at its first detection.
+const HUNT: u64 = 200;
 
 /// One run of a search.
 #[derive(Debug, Clone)]
@@ -39,6 +45,17 @@ struct Run {
     /// The check that was violated.
     check: Option<String>,
     seconds: f64,
+}
+
+impl Run {
+    fn of(verdict: &RunVerdict, begun: Instant) -> Self {
+        let check = Class::of(verdict).map(|(class, _)| class.check().to_owned());
+        Self { answer: verdict.answer, check, seconds: begun.elapsed().as_secs_f64() }
+    }
+
+    fn is_detection(&self) -> bool {
+        self.answer == Answer::Invalid
+    }
 }
 
 /// What a search came to for one flaw, or for the sound store.
@@ -95,37 +112,31 @@ impl Audit {
         let (faults, seed) = self.choices.draw(&self.subject, &mut rng)?;
         let mut table = self.subject.table(&faults);
         draw::options(&mut table, &mut rng);
-        if let Some(flaw) = flaw {
-            draw::set(&mut table, "cluster.paxos.flaw", &format!("\"{flaw}\""));
-        }
-        let text = toml::to_string_pretty(&table).expect("what was read as TOML can be written as TOML");
-        Ok((Document { name: SPEC.to_owned(), text }, seed))
+        Ok((document(table, flaw), seed))
     }
 
     /// Searches for one flaw in virtual time.
     ///
     /// # Errors
     /// When a run cannot be drawn or judged.
-    pub(crate) fn simulate(&self, flaw: Option<Flaw>, threads: usize) -> Result<Score, Failure> {
-        let next = AtomicU64::new(0);
-        let runs: Mutex<BTreeMap<u64, Result<Run, Failure>>> = Mutex::default();
-        let work = || {
-            loop {
-                let run = next.fetch_add(1, Ordering::Relaxed);
-                if run >= self.runs {
-                    break;
-                }
-                let result = self.simulate_one(flaw, run);
-                runs.lock().unwrap_or_else(PoisonError::into_inner).insert(run, result);
-            }
-        };
-        std::thread::scope(|scope| {
-            for _ in 0..threads.max(1) {
-                scope.spawn(work);
+    pub(crate) fn simulate(
+        &self,
+        flaw: Option<Flaw>,
+        search: Search,
+        threads: usize,
+    ) -> Result<Score, Failure> {
+        // The runs of one hunt depend on each other, where it learns.
+        let length = if search == Search::Random { 1 } else { HUNT };
+        let hunts = self.runs.div_ceil(length);
+        let results = parallel(hunts, threads, |hunt| {
+            let runs = length.min(self.runs - hunt * length);
+            match search {
+                Search::Random => self.simulate_one(flaw, hunt).map(|run| vec![run]),
+                Search::Moments | Search::Guided => self.guided(flaw, search, hunt, runs, false),
             }
         });
-        let runs = runs.into_inner().unwrap_or_else(PoisonError::into_inner);
-        Ok(Score::of(flaw, runs.into_values().collect::<Result<_, _>>()?))
+        let runs = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+        Ok(Score::of(flaw, runs.into_iter().flatten().collect()))
     }
 
     fn simulate_one(&self, flaw: Option<Flaw>, run: u64) -> Result<Run, Failure> {
@@ -133,8 +144,58 @@ impl Audit {
         let (document, seed) = self.draw(flaw, run)?;
         let loaded = spec::load(document, &Wishes { simulated: true, ..Wishes::default() })?;
         let verdict = Simulation::new(&loaded)?.run(seed, None)?.judge()?;
-        let check = Class::of(&verdict).map(|(class, _)| class.check().to_owned());
-        Ok(Run { answer: verdict.answer, check, seconds: begun.elapsed().as_secs_f64() })
+        Ok(Run::of(&verdict, begun))
+    }
+
+    /// The runs of one hunt that learns, up to its first detection if it `stops` there.
+    fn guided(
+        &self,
+        flaw: Option<Flaw>,
+        search: Search,
+        hunt: u64,
+        runs: u64,
+        stops: bool,
+    ) -> Result<Vec<Run>, Failure> {
+        let mut seeds = ChaCha8Rng::seed_from_u64(self.seed);
+        seeds.set_stream(hunt);
+        let mut guide = Guide::new(&self.choices, &self.subject, draw::lists(), search, seeds.random());
+        let mut made: Vec<Run> = Vec::new();
+        while (made.len() as u64) < runs && !(stops && made.last().is_some_and(Run::is_detection)) {
+            let begun = Instant::now();
+            let (schedule, faults) = guide.next()?;
+            let mut table = self.subject.table(&faults);
+            draw::choose(&mut table, &schedule.options);
+            let loaded = spec::load(document(table, flaw), &Wishes { simulated: true, ..Wishes::default() })?;
+            let (run, behaviour) = Simulation::new(&loaded)?.watched(schedule.seed)?;
+            let verdict = run.judge()?;
+            guide.learn(&schedule, &behaviour);
+            made.push(Run::of(&verdict, begun));
+        }
+        Ok(made)
+    }
+
+    /// Hunts for one flaw with one search: each hunt until its first detection, or until it made all of its runs.
+    ///
+    /// # Errors
+    /// When a run cannot be drawn or judged.
+    pub(crate) fn hunts(
+        &self,
+        flaw: Option<Flaw>,
+        search: Search,
+        hunts: u64,
+        threads: usize,
+    ) -> Result<Hunts, Failure> {
+        let results = parallel(hunts, threads, |hunt| match search {
+            Search::Random => {
+                let mut made: Vec<Run> = Vec::new();
+                while (made.len() as u64) < self.runs && !made.last().is_some_and(Run::is_detection) {
+                    made.push(self.simulate_one(flaw, hunt * self.runs + made.len() as u64)?);
+                }
+                Ok(made)
+            }
+            Search::Moments | Search::Guided => self.guided(flaw, search, hunt, self.runs, true),
+        });
+        Hunts::of(flaw, search, results)
     }
 
     /// Searches for one flaw with real processes, run after run.
@@ -162,6 +223,36 @@ impl Audit {
         }
         Ok(Score::of(flaw, runs))
     }
+}
+
+/// A table as the spec of a run, with this flaw.
+fn document(mut table: Table, flaw: Option<Flaw>) -> Document {
+    if let Some(flaw) = flaw {
+        draw::set(&mut table, "cluster.paxos.flaw", &format!("\"{flaw}\""));
+    }
+    let text = toml::to_string_pretty(&table).expect("what was read as TOML can be written as TOML");
+    Document { name: SPEC.to_owned(), text }
+}
+
+/// Does pieces of work with several threads; the results are in the order of their numbers.
+fn parallel<T: Send>(pieces: u64, threads: usize, work: impl Fn(u64) -> T + Sync) -> Vec<T> {
+    let next = AtomicU64::new(0);
+    let done: Mutex<BTreeMap<u64, T>> = Mutex::default();
+    std::thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(|| {
+                loop {
+                    let piece = next.fetch_add(1, Ordering::Relaxed);
+                    if piece >= pieces {
+                        break;
+                    }
+                    let result = work(piece);
+                    done.lock().unwrap_or_else(PoisonError::into_inner).insert(piece, result);
+                }
+            });
+        }
+    });
+    done.into_inner().unwrap_or_else(PoisonError::into_inner).into_values().collect()
 }
 
 /// The name of a flaw, or `sound`.
@@ -213,6 +304,7 @@ impl Score {
 #[cfg(test)]
 mod tests {
     use super::{Audit, Run, Score};
+    use crate::hunt::Search;
     use report::Answer;
 
     fn run(answer: Answer) -> Run {
@@ -253,9 +345,21 @@ mod tests {
     #[test]
     fn sound_store_raises_no_alarm_and_a_flaw_does() {
         let audit = Audit::new(3, 40, true).unwrap();
-        let sound = audit.simulate(None, 2).unwrap();
+        let sound = audit.simulate(None, Search::Random, 2).unwrap();
         assert_eq!((sound.runs, sound.detected), (40, 0), "{sound:?}");
-        let found = audit.simulate(Some(node::flaw::Flaw::ReplicaReadsOwnState), 2).unwrap();
+        let found = audit.simulate(Some(node::flaw::Flaw::ReplicaReadsOwnState), Search::Random, 2).unwrap();
         assert!(found.detected > 0, "{found:?}");
+    }
+
+    #[test]
+    fn guided_hunts_find_a_rare_flaw() {
+        let audit = Audit::new(3, 60, true).unwrap();
+        let flaw = Some(node::flaw::Flaw::AcceptorAnswersBeforeWrite);
+        let hunts = audit.hunts(flaw, Search::Guided, 3, 2).unwrap();
+        assert_eq!(hunts.detected(), 3, "{hunts:?}");
+        let again = audit.hunts(flaw, Search::Guided, 3, 2).unwrap();
+        assert_eq!(again.runs(), hunts.runs());
+        let sound = audit.hunts(None, Search::Guided, 1, 1).unwrap();
+        assert_eq!((sound.detected(), sound.runs()), (0, 60), "{sound:?}");
     }
 }

@@ -1,6 +1,7 @@
 //! The options of `bench hunt` and `bench shrink`.
 
 use super::duration;
+use crate::hunt::Search;
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -26,6 +27,9 @@ pub(crate) struct Hunt {
     /// Simulate the runs in virtual time, as `bench sim` does, instead of starting nodes
     #[arg(long, conflicts_with = "resume")]
     pub sim: bool,
+    /// How schedules are drawn
+    #[arg(long, value_name = "SEARCH", value_enum, default_value_t, conflicts_with_all = ["resume", "crash_images"])]
+    pub search: Search,
     /// Make only a part of the runs, for example 2/4: each machine another part
     #[arg(long, value_name = "I/N", value_parser = shard)]
     pub shard: Option<(u64, u64)>,

@@ -1,5 +1,6 @@
 //! The options of `bench sim`, `bench cause` and `bench audit`.
 
+use crate::hunt::Search;
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
 
@@ -61,6 +62,15 @@ pub(crate) struct Audit {
     /// Audit only these, for example --only sound,replica-applies-twice; all flaws and the sound store if not given
     #[arg(long, value_name = "FLAW,…", value_delimiter = ',')]
     pub only: Vec<String>,
+    /// How faults are drawn, one search or several that are compared with the first, for example random,guided
+    #[arg(long, value_name = "SEARCH,…", value_delimiter = ',', value_enum, conflicts_with = "real")]
+    pub search: Vec<Search>,
+    /// Compare searches instead: this many hunts for each flaw with each search, each up to its first violation or --runs
+    #[arg(long, value_name = "N", conflicts_with = "real", value_parser = clap::value_parser!(u64).range(1..))]
+    pub hunts: Option<u64>,
+    /// Threads that simulate; as many as there are cores if not given
+    #[arg(long, value_name = "N", conflicts_with = "real", value_parser = clap::value_parser!(u32).range(1..))]
+    pub jobs: Option<u32>,
     /// Start real nodes instead of simulating them
     #[arg(long)]
     pub real: bool,

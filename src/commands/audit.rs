@@ -1,10 +1,10 @@
 //! `bench audit`.
 
-use crate::audit::{self, Audit, Place, Score, name_of};
+use crate::audit::{self, Audit, Hunts, Place, Score, name_of};
 use crate::cli::Audit as Arguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
-use crate::hunt::Runner;
+use crate::hunt::{Runner, Search};
 use crate::run::folder::{Latest, RunFolder};
 use crate::run::{interrupt, lab};
 use crate::spec::{self, Document, Wishes};
@@ -37,11 +37,14 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     std::fs::write(&path, text).map_err(|error| Failure::io(&path, &error))?;
     screen.line(&format!("{STRONG}audit{STRONG:#}, seed {}  {}", audit.seed, folder.display()));
     screen.line(&format!("{FAINT}faults: {}{FAINT:#}", audit.faults().join(", ")));
+    if let Some(hunts) = arguments.hunts {
+        return compare(&audit, &flaws, arguments, hunts, (&folder, &screen));
+    }
     let place = if arguments.real { Place::Real } else { Place::Simulated };
     let scores = if arguments.real {
         with_processes(&audit, &flaws, &folder, &screen)?
     } else {
-        in_virtual_time(&audit, &flaws, &screen)?
+        in_virtual_time(&audit, &flaws, arguments, &screen)?
     };
     audit::write(&folder, place, audit.seed, &scores)?;
     screen.line(&format!("  {}", folder.join("audit.md").display()));
@@ -65,18 +68,69 @@ fn chosen(only: &[String]) -> Result<Vec<Option<Flaw>>, Failure> {
     only.iter().map(read).collect()
 }
 
-fn in_virtual_time(audit: &Audit, flaws: &[Option<Flaw>], screen: &Screen) -> Result<Vec<Score>, Failure> {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+fn in_virtual_time(
+    audit: &Audit,
+    flaws: &[Option<Flaw>],
+    arguments: &Arguments,
+    screen: &Screen,
+) -> Result<Vec<Score>, Failure> {
+    let search = arguments.search.first().copied().unwrap_or(Search::Random);
     let mut scores = Vec::new();
     for flaw in flaws {
         screen.live(format!("{}: {} runs", name_of(*flaw), audit.runs));
         let begun = Instant::now();
-        let score = audit.simulate(*flaw, threads)?;
+        let score = audit.simulate(*flaw, search, threads(arguments.jobs))?;
         tell(screen, &score, begun.elapsed());
         scores.push(score);
     }
     screen.clear();
     Ok(scores)
+}
+
+/// Compares searches by the runs that they need.
+fn compare(
+    audit: &Audit,
+    flaws: &[Option<Flaw>],
+    arguments: &Arguments,
+    hunts: u64,
+    (folder, screen): (&Path, &Screen),
+) -> Result<Exit, Failure> {
+    let searches =
+        if arguments.search.is_empty() { &[Search::Random, Search::Guided][..] } else { &arguments.search };
+    let mut all: Vec<Hunts> = Vec::new();
+    for flaw in flaws {
+        for search in searches {
+            screen.live(format!("{}: {hunts} hunts, {}", name_of(*flaw), search.word()));
+            let begun = Instant::now();
+            let made = audit.hunts(*flaw, *search, hunts, threads(arguments.jobs))?;
+            screen.line(&format!(
+                "{:<32} {:<8} {:>4} of {} hunts, {} runs, {} a detection, in {}",
+                name_of(*flaw),
+                search.word(),
+                made.detected(),
+                made.count(),
+                made.runs(),
+                made.runs_each().map_or("–".to_owned(), |runs| format!("{runs:.1}")),
+                human(begun.elapsed()),
+            ));
+            all.push(made);
+            // What there is can be read while the rest is made.
+            audit::write_comparison(folder, &all)?;
+        }
+    }
+    screen.clear();
+    for sentence in audit::sentences(&all) {
+        screen.line(&sentence);
+    }
+    screen.line(&format!("  {}", folder.join("hunts.md").display()));
+    let alarms = all.iter().any(|hunts| hunts.flaw.is_none() && hunts.detected() > 0);
+    Ok(if alarms { Exit::Invalid } else { Exit::Valid })
+}
+
+/// As many threads as were asked for, or as there are cores.
+fn threads(jobs: Option<u32>) -> usize {
+    let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    jobs.map_or(cores, |jobs| jobs as usize)
 }
 
 fn with_processes(

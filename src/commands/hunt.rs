@@ -98,6 +98,7 @@ fn begin(
         shards,
         faults: choices.names().into_iter().map(str::to_owned).collect(),
         simulated: arguments.sim,
+        search: arguments.search,
     };
     plan.write(&folder)?;
     let path = folder.join("spec.toml");

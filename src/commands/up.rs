@@ -291,6 +291,7 @@ async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedW
                 at_most: None,
                 by_command: None,
                 reconfigurable,
+                simulated: false,
                 seed,
             };
             match nemesis::plan(&faults, testbed.topology(), &options) {

@@ -23,16 +23,16 @@ const DESTRUCTIVE: [Kind; 4] = [Kind::LoseNode, Kind::BitFlip, Kind::Truncate, K
 /// The kinds of faults that can be drawn, each with its possible parameters.
 #[derive(Debug, Clone)]
 pub(crate) struct Choices {
-    kinds: Vec<(Kind, Vec<Parameters>)>,
+    pub(super) kinds: Vec<(Kind, Vec<Parameters>)>,
     refused: Vec<(Kind, String)>,
 }
 
 /// Keys of a fault besides its kind and its times.
 #[derive(Debug, Clone)]
-struct Parameters {
-    keys: Table,
+pub(super) struct Parameters {
+    pub(super) keys: Table,
     /// Whether a `target` is to be drawn for it.
-    takes_target: bool,
+    pub(super) takes_target: bool,
 }
 
 impl Choices {
@@ -170,8 +170,12 @@ pub(super) fn in_words(fault: &Table) -> String {
     for key in ["shape", "target"] {
         words.extend(word(key).map(|word| format!(" {word}")));
     }
-    for (key, before) in [("during", " during a "), ("at", " at "), ("for", " for ")] {
+    for (key, before) in [("during", " during a "), ("at", " at "), ("when", " when "), ("for", " for ")] {
         words.extend(word(key).map(|word| format!("{before}{word}")));
+    }
+    if let Some(after) = fault.get("after").and_then(Value::as_table) {
+        let by = after.get("by").and_then(Value::as_str).unwrap_or_default();
+        words.extend(after.get("fault").map(|fault| format!(" {by} after fault {fault}")));
     }
     words
 }

@@ -1,9 +1,10 @@
-//! `bench hunt`: run after run with fault schedules drawn at random, until a promise is broken or the time is up.
+//! `bench hunt`: run after run with drawn fault schedules, until a promise is broken or the time is up.
 //!
 //! *Problem*: a schedule written by hand finds the bugs that its author thought of.
 //!
 //! *Idea*: everything but the faults comes from the spec. Each run draws a schedule from the seed of the hunt and its own
-//! number, so that a run can be repeated without those before it. A violation is repeated with the same seed, to measure
+//! number, so that a run can be repeated without those before it; a guided search (see [`guide`]) draws it from what earlier runs
+//! did instead. A violation is repeated with the same seed, to measure
 //! how often it comes again, and made smaller (see [`shrink`]).
 //!
 //! *Cost*: as many runs as the time allows; a run that found nothing leaves one line in `runs.jsonl`.
@@ -11,6 +12,7 @@
 mod class;
 mod draw;
 mod findings;
+mod guide;
 mod merge;
 mod record;
 mod runner;
@@ -20,6 +22,7 @@ mod subject;
 pub(crate) use class::Class;
 pub(crate) use draw::Choices;
 pub(crate) use findings::{Finding, Findings};
+pub(crate) use guide::{Guide, Search};
 pub(crate) use merge::merge;
 pub(crate) use record::{HuntPlan, RunRecord, records};
 pub(crate) use runner::{Attempt, Runner, Share};
@@ -28,13 +31,14 @@ pub(crate) use subject::Subject;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::terminal::{BAD, FAINT, STRONG, Screen, human};
-use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
+use rand::{RngExt, SeedableRng};
 use report::Answer;
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
+use toml::Table;
 
 /// How many runs may fail in a row before the hunt ends: the set-up is wrong then.
 const FAILURES_IN_A_ROW: u32 = 3;
@@ -97,6 +101,7 @@ impl Hunt<'_> {
             images.add(record);
             *answers.entry(record.answer).or_default() += 1;
         }
+        let mut guide = self.guide(earlier.len() as u64);
         let begun = Instant::now();
         let mut failures = 0;
         for turn in earlier.len() as u64.. {
@@ -105,7 +110,7 @@ impl Hunt<'_> {
                 break;
             }
             let number = self.plan.number_of(turn);
-            let (record, attempt) = self.one(number, runner).await?;
+            let (record, attempt, faults) = self.one(number, &mut guide, runner).await?;
             if runner.is_interrupted() {
                 break;
             }
@@ -122,7 +127,9 @@ impl Hunt<'_> {
                 .help("run the spec by itself with `bench run` first"));
             }
             match record.class() {
-                Some(class) => self.found(&record, class, limits, &mut findings, runner).await?,
+                Some(class) => {
+                    self.found((&record, class, &faults), limits, &mut findings, runner).await?;
+                }
                 // The folder of a failed run is worth a look.
                 None if record.answer != Answer::Failed => attempt.remove(),
                 None => {}
@@ -145,24 +152,45 @@ impl Hunt<'_> {
         Ok(exit)
     }
 
-    /// Draws the schedule of a run and runs it.
-    async fn one(&self, number: u64, runner: &Runner<'_>) -> Result<(RunRecord, Attempt), Failure> {
+    /// The search of this shard. One that goes on after so many runs learns anew.
+    fn guide(&self, earlier: u64) -> Guide<'_> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.plan.seed);
-        rng.set_stream(number);
-        let (faults, seed) = self.choices.draw(self.subject, &mut rng)?;
+        rng.set_stream(self.plan.number_of(earlier));
+        Guide::new(self.choices, self.subject, Vec::new(), self.plan.search, rng.random())
+    }
+
+    /// Draws the schedule of a run and runs it; returns its faults too.
+    async fn one(
+        &self,
+        number: u64,
+        guide: &mut Guide<'_>,
+        runner: &Runner<'_>,
+    ) -> Result<(RunRecord, Attempt, Vec<Table>), Failure> {
+        let (schedule, faults, seed) = if self.plan.search == Search::Random {
+            let mut rng = ChaCha8Rng::seed_from_u64(self.plan.seed);
+            rng.set_stream(number);
+            let (faults, seed) = self.choices.draw(self.subject, &mut rng)?;
+            (None, faults, seed)
+        } else {
+            let (schedule, faults) = guide.next()?;
+            let seed = schedule.seed;
+            (Some(schedule), faults, seed)
+        };
         let words: Vec<String> = faults.iter().map(draw::in_words).collect();
         self.screen.live(format!("run {number}: {}", words.join("; ")));
         let begun = Instant::now();
         let attempt = runner.run(&self.subject.with(&faults), seed, &format!("runs/{number}")).await?;
+        if let Some((schedule, behaviour)) = schedule.as_ref().zip(attempt.behaviour.as_ref()) {
+            guide.learn(schedule, behaviour);
+        }
         let record = RunRecord::new(number, seed, words, begun.elapsed(), &attempt);
-        Ok((record, attempt))
+        Ok((record, attempt, faults))
     }
 
     /// Repeats a violation and makes it smaller, if it is the first of its class.
     async fn found(
         &self,
-        record: &RunRecord,
-        class: &Class,
+        (record, class, faults): (&RunRecord, &Class, &[Table]),
         limits: Limits,
         findings: &mut Findings,
         runner: &Runner<'_>,
@@ -172,17 +200,14 @@ impl Hunt<'_> {
         }
         findings.save()?;
         self.screen.line(&format!("{BAD}found{BAD:#}: {}", record.reason));
-        let rng = &mut ChaCha8Rng::seed_from_u64(self.plan.seed);
-        rng.set_stream(record.run);
-        let (faults, _) = self.choices.draw(self.subject, rng)?;
-        let document = self.subject.with(&faults);
+        let document = self.subject.with(faults);
         let share = runner.share(&document, record.seed, class, limits.repeats).await?;
         self.screen.line(&format!("  the same seed again: violated {share}"));
         let number = findings.last().number;
         let smaller = match limits.shrink.filter(|_| share.seen > 0 && !runner.is_interrupted()) {
             Some(time) => {
                 let shrink = shrink::Shrink { class, seed: record.seed, deadline: Instant::now() + time };
-                Some(shrink.go(self.subject.table(&faults), runner, self.screen).await?)
+                Some(shrink.go(self.subject.table(faults), runner, self.screen).await?)
             }
             None => None,
         };

@@ -1,6 +1,6 @@
 //! The files of a hunt that grow: what was decided before it, and a line for each run.
 
-use super::{Attempt, Class};
+use super::{Attempt, Class, Search};
 use crate::failure::Failure;
 use crate::run::folder;
 use report::Answer;
@@ -28,6 +28,9 @@ pub(crate) struct HuntPlan {
     /// Whether its runs are simulated.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub simulated: bool,
+    /// How schedules are drawn.
+    #[serde(default)]
+    pub search: Search,
 }
 
 impl HuntPlan {
@@ -197,6 +200,7 @@ mod tests {
             shards: 3,
             faults: Vec::new(),
             simulated: false,
+            search: Search::Random,
         };
         let mut all: Vec<u64> =
             (1..=3).flat_map(|shard| (0..4).map(move |turn| plan(shard).number_of(turn))).collect();

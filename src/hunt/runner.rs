@@ -3,10 +3,11 @@
 use super::Class;
 use crate::failure::Failure;
 use crate::run::replay;
-use crate::sim::Simulation;
+use crate::run::taped::SCHEDULE;
+use crate::sim::{Behaviour, Simulation};
 use crate::spec::{self, Document, Loaded, Wishes};
 use crate::terminal::Screen;
-use nemesis::Following;
+use nemesis::{Following, Schedule};
 use report::{Answer, RunVerdict};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -47,6 +48,8 @@ impl fmt::Display for Share {
 pub(crate) struct Attempt {
     /// Its folder.
     pub folder: PathBuf,
+    /// What it did, if that was recorded.
+    pub behaviour: Option<Behaviour>,
     outcome: Result<RunVerdict, Failure>,
 }
 
@@ -82,13 +85,19 @@ impl Runner<'_> {
             // An interrupted hunt left it.
             fs::remove_dir_all(&folder).map_err(|error| Failure::io(&folder, &error))?;
         }
+        let mut behaviour = None;
         let outcome = if self.simulated {
-            simulate(&loaded, seed, &folder)
+            simulate(&loaded, seed, &folder).map(|(verdict, did)| {
+                behaviour = Some(did);
+                verdict
+            })
         } else {
             let (path, interrupt) = (folder.clone(), &self.interrupt);
-            Box::pin(replay(&loaded, seed, path, self.screen, interrupt, followed)).await
+            let outcome = Box::pin(replay(&loaded, seed, path, self.screen, interrupt, followed)).await;
+            behaviour = recorded(&loaded, &folder);
+            outcome
         };
-        Ok(Attempt { folder, outcome })
+        Ok(Attempt { folder, behaviour, outcome })
     }
 
     /// Repeats a run with the same seed, and counts the violations of the class.
@@ -116,13 +125,21 @@ impl Runner<'_> {
 }
 
 /// Simulates a run; only one that broke a promise is written into its folder.
-fn simulate(loaded: &Loaded, seed: u64, folder: &Path) -> Result<RunVerdict, Failure> {
+fn simulate(loaded: &Loaded, seed: u64, folder: &Path) -> Result<(RunVerdict, Behaviour), Failure> {
     let simulation = Simulation::new(loaded)?;
-    let verdict = simulation.run(seed, None)?.judge()?;
+    let (run, behaviour) = simulation.watched(seed)?;
+    let mut verdict = run.judge()?;
     if verdict.answer == Answer::Invalid {
-        return simulation.run(seed, None)?.write(&loaded.text, folder);
+        verdict = simulation.run(seed, None)?.write(&loaded.text, folder)?;
     }
-    Ok(verdict)
+    Ok((verdict, behaviour))
+}
+
+/// What a real run did, by its recorded schedule; none if it recorded none.
+fn recorded(loaded: &Loaded, folder: &Path) -> Option<Behaviour> {
+    let variant = loaded.experiments.first()?.variant.as_str();
+    let text = fs::read_to_string(folder.join(variant).join(SCHEDULE)).ok()?;
+    Schedule::parse(&text).ok().map(|schedule| Behaviour::of_schedule(&schedule))
 }
 
 impl Attempt {

@@ -155,19 +155,16 @@ fn fewer_faults(table: &Table) -> Vec<Candidate> {
     let faults = faults(table);
     let count = faults.len();
     let without = |low: usize, high: usize| {
-        let kept: Vec<Value> = faults
-            .iter()
-            .enumerate()
-            .filter(|(index, _)| !(low..high).contains(index))
-            .map(|(_, one)| one.clone())
-            .collect();
+        let kept = faults.iter().enumerate().filter(|(index, _)| !(low..high).contains(index));
+        let kept = with_their_leaders(kept.map(|(index, one)| (index, one.clone())).collect());
+        let words = format!("{} of {count} faults", kept.len());
         let mut table = table.clone();
         if kept.is_empty() {
             table.remove("fault");
         } else {
             table.insert("fault".to_owned(), Value::Array(kept));
         }
-        Candidate { table, words: format!("{} of {count} faults", count - (high - low)) }
+        Candidate { table, words }
     };
     let mut all = Vec::new();
     if count > 0 {
@@ -181,6 +178,29 @@ fn fewer_faults(table: &Table) -> Vec<Candidate> {
         all.extend((0..count).map(|index| without(index, index + 1)));
     }
     all
+}
+
+/// The faults that are left, by their old indices: without those that start after one that is gone, and with new numbers in `after`.
+fn with_their_leaders(mut kept: Vec<(usize, Value)>) -> Vec<Value> {
+    let leader = |fault: &Value| {
+        let number = fault.get("after")?.get("fault")?.as_integer()?;
+        usize::try_from(number).ok()?.checked_sub(1)
+    };
+    loop {
+        let old: Vec<usize> = kept.iter().map(|(index, _)| *index).collect();
+        kept.retain(|(_, fault)| leader(fault).is_none_or(|leader| old.contains(&leader)));
+        if kept.len() < old.len() {
+            continue;
+        }
+        for (_, fault) in &mut kept {
+            let number = leader(fault).and_then(|leader| old.iter().position(|index| *index == leader));
+            let after = fault.get_mut("after").and_then(|after| after.get_mut("fault"));
+            if let (Some(number), Some(after)) = (number, after) {
+                *after = Value::Integer(i64::try_from(number + 1).unwrap_or(i64::MAX));
+            }
+        }
+        return kept.into_iter().map(|(_, fault)| fault).collect();
+    }
 }
 
 /// A load that ends soon after the last fault, or after three quarters of its time.
@@ -274,6 +294,20 @@ mod tests {
             "fault 1 for 200 ms",
         ];
         assert_eq!(words, expected);
+    }
+
+    #[test]
+    fn followers_keep_their_leaders() {
+        let text = "[[fault]]\nkind = \"pause\"\nat = \"1s\"\n[[fault]]\nkind = \"hold\"\nat = \"2s\"\n\
+            [[fault]]\nkind = \"kill\"\nafter = { fault = 2, by = \"1ms\" }\n";
+        let table: Table = text.parse().unwrap();
+        let left = |index: usize| {
+            let kept = faults(&table).iter().cloned().enumerate().filter(|(other, _)| *other != index);
+            with_their_leaders(kept.collect())
+        };
+        let (without_pause, without_hold) = (left(0), left(1));
+        assert_eq!(without_pause[1]["after"]["fault"].as_integer(), Some(1));
+        assert_eq!(without_hold.len(), 1, "{without_hold:?}");
     }
 
     #[test]

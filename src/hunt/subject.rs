@@ -18,6 +18,7 @@ pub(crate) struct Subject {
     table: Table,
     faults: Vec<Table>,
     load: Duration,
+    nodes: Vec<String>,
     /// Whether it is simulated, which does not depend on this machine.
     simulated: bool,
 }
@@ -64,7 +65,8 @@ impl Subject {
         let faults =
             faults.into_iter().filter_map(|one| if let Value::Table(one) = one { Some(one) } else { None });
         let faults = faults.collect();
-        Ok(Self { name, table, faults, load: experiment.spec.load.duration, simulated: false })
+        let nodes = experiment.topology().names().map(str::to_owned).collect();
+        Ok(Self { name, table, faults, load: experiment.spec.load.duration, nodes, simulated: false })
     }
 
     /// The same, simulated or not.
@@ -77,6 +79,11 @@ impl Subject {
     /// How long its load lasts.
     pub(crate) fn load(&self) -> Duration {
         self.load
+    }
+
+    /// The names of its nodes.
+    pub(crate) fn nodes(&self) -> Vec<String> {
+        self.nodes.clone()
     }
 
     /// The faults of the spec itself, which a hunt replaces.

@@ -288,8 +288,17 @@ impl Experiment {
         let (clocks, duration, at_most) = (self.clocks(), self.spec.load.duration, self.spec.budget.at_most);
         let reconfigurable = self.spec.cluster.system.is_own() || self.spec.members.is_some();
         let by_command = remote::allowed(&self.spec.cluster);
-        let options =
-            nemesis::PlanOptions { mode, disk, clocks, duration, at_most, by_command, reconfigurable, seed };
+        let options = nemesis::PlanOptions {
+            mode,
+            disk,
+            clocks,
+            duration,
+            at_most,
+            by_command,
+            reconfigurable,
+            simulated: false,
+            seed,
+        };
         nemesis::plan(&self.spec.faults, &self.topology(), &options).map_err(|error| {
             let field = format!("fault.{}.{}", error.index + 1, error.field);
             self.refusal(&field, explain::refusal(error))

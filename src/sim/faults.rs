@@ -1,10 +1,11 @@
 //! The faults of a plan on a simulated cluster: started and ended at their times, each with its evidence.
 
+use super::moments::Moments;
 use history::{FaultChange, FaultEvent};
 use nemesis::{
     CLIENTS, Delay, FaultEffect, Flaky, Hit, LinkFault, PlannedFault, Progress, Share, Topology, Trigger,
 };
-use node::sim::{Cluster, LinkCondition, LinkCounters, Travel};
+use node::sim::{Cluster, LinkCondition, LinkCounters, Seen, Travel};
 use rand::rngs::ChaCha8Rng;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap};
@@ -50,6 +51,8 @@ pub(super) struct Faults<'a> {
     states: Vec<State>,
     due: BinaryHeap<Reverse<(Duration, Due)>>,
     load_start: Duration,
+    /// The faults that wait for an event.
+    moments: Moments,
     /// What the nodes had done when the load began.
     began: Vec<Progress>,
     /// The faults that hold each node down.
@@ -74,6 +77,7 @@ impl<'a> Faults<'a> {
             base,
             due: BinaryHeap::new(),
             load_start: Duration::ZERO,
+            moments: Moments::default(),
             began: Vec::new(),
             events: Vec::new(),
             ended: Vec::new(),
@@ -98,13 +102,30 @@ impl<'a> Faults<'a> {
                     self.due.push(Reverse((start, Due::Start { fault: index, since: start })));
                     self.due.push(Reverse((end, Due::End(index))));
                 }
-                Trigger::When(..) => points = true,
+                Trigger::When(ref point, _) => points |= point.sight().is_none(),
                 Trigger::After { .. } => {}
             }
         }
         if points {
             self.due.push(Reverse((now + POLL, Due::Points)));
         }
+        self.moments = Moments::of(&self.plan, &self.names);
+    }
+
+    /// Lets the faults come that waited for these events.
+    pub(super) fn see(&mut self, events: &[Seen], now: Duration) {
+        for event in events {
+            for index in self.moments.see(*event) {
+                if let Trigger::When(_, lasts) = self.plan[index].trigger {
+                    self.come(index, now, lasts);
+                }
+            }
+        }
+    }
+
+    /// The names of the nodes, by index.
+    pub(super) fn names(&self) -> &[&'a str] {
+        &self.names
     }
 
     pub(super) fn next_due(&self) -> Option<Duration> {
@@ -164,7 +185,7 @@ impl<'a> Faults<'a> {
         let mut waiting = false;
         for index in 0..self.plan.len() {
             let Trigger::When(point, lasts) = &self.plan[index].trigger else { continue };
-            if !matches!(self.states[index], State::Waiting) {
+            if point.sight().is_some() || !matches!(self.states[index], State::Waiting) {
                 continue;
             }
             if point.is_reached(&self.began, &progress) {

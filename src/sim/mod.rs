@@ -11,14 +11,17 @@
 //!
 //! *Cost*: about a microsecond of processor time for each event of the cluster, and what the checks take.
 
+mod behaviour;
 pub(crate) mod cause;
 mod faults;
 mod many;
+mod moments;
 mod prepare;
 pub(crate) mod scale;
 mod translate;
 mod world;
 
+pub(crate) use behaviour::Behaviour;
 pub(crate) use many::{Many, Summary};
 pub(crate) use prepare::{Simulation, plan_faults};
 

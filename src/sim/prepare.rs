@@ -1,5 +1,6 @@
 //! From an experiment to a simulation: what cannot be simulated is refused by name.
 
+use super::behaviour::{Behaviour, Watch};
 use super::world::World;
 use super::{Branch, SimRun};
 use crate::failure::Failure;
@@ -62,6 +63,24 @@ impl<'a> Simulation<'a> {
     /// # Errors
     /// When a fault cannot be planned with this seed.
     pub(crate) fn run(&self, seed: u64, branch: Option<Branch>) -> Result<SimRun, Failure> {
+        self.simulate(seed, branch, false).map(|(run, _)| run)
+    }
+
+    /// The same without a branch, with a sum of what the run did.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub(crate) fn watched(&self, seed: u64) -> Result<(SimRun, Behaviour), Failure> {
+        let (run, behaviour) = self.simulate(seed, None, true)?;
+        Ok((run, behaviour.unwrap_or_default()))
+    }
+
+    fn simulate(
+        &self,
+        seed: u64,
+        branch: Option<Branch>,
+        watched: bool,
+    ) -> Result<(SimRun, Option<Behaviour>), Failure> {
         let faults = plan_faults(self.experiment, seed)?;
         let mut variant = plan::variant(self.experiment, seed, None, &faults, plan::Place::Simulated)?;
         // Agreement is one of the invariants, after every step.
@@ -86,8 +105,9 @@ impl<'a> Simulation<'a> {
             again: format!("bench sim spec.toml --seed {seed} --seeds 1"),
             variants: vec![variant],
         };
-        let (events, load) = World::new(self, faults, seed, branch)?.run();
-        Ok(SimRun { plan, header, events, load })
+        let world = World::new(self, faults, seed, branch)?;
+        let (events, load, watch) = if watched { world.watched() } else { world }.run();
+        Ok((SimRun { plan, header, events, load }, watch.map(Watch::sum)))
     }
 }
 
@@ -131,6 +151,7 @@ pub(crate) fn plan_faults(experiment: &Experiment, seed: u64) -> Result<Vec<Plan
         at_most: None,
         by_command: None,
         reconfigurable: true,
+        simulated: true,
         seed,
     };
     let faults = &experiment.spec.faults;

@@ -83,3 +83,22 @@ fn prefix_of_a_branch_stays_the_same() {
     assert_eq!(prefix(&plain), prefix(&branched));
     assert_ne!(plain.hash(), branched.hash());
 }
+
+#[test]
+fn faults_wait_for_syncs_messages_and_starts() {
+    let fault = |when: &str| {
+        let load = SHORT.split("[[fault]]").next().unwrap();
+        format!(
+            "{load}[[fault]]\nkind = \"kill\"\ntarget = \"n1\"\nat = \"100ms\"\nfor = \"50ms\"\n\
+            [[fault]]\nkind = \"hold\"\ntarget = \"n2\"\nwhen = \"{when}\"\nfor = \"100ms\"\n\
+            [[fault]]\nkind = \"power-loss\"\ntarget = \"n2\"\nafter = {{ fault = 2, by = \"40ms\" }}\nfor = \"20ms\"\n"
+        )
+    };
+    for when in ["n2 syncs 5", "any sends p2b 9", "n1 starts 1"] {
+        let summary = many(&loaded(&fault(when), &[]), 10);
+        assert!(summary.count(Answer::Valid) >= 9, "{when}: {:?} {:?}", summary.answers, summary.first);
+    }
+    // A point that no run reaches: the fault did not happen, so nothing was shown.
+    let summary = many(&loaded(&fault("n2 syncs 100000"), &[]), 3);
+    assert_eq!(summary.count(Answer::Unknown), 3, "{:?}", summary.answers);
+}

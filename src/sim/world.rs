@@ -1,5 +1,6 @@
 //! The loop of a simulated run: cluster, clients and faults in one virtual time, phase after phase.
 
+use super::behaviour::Watch;
 use super::faults::Faults;
 use super::prepare::Simulation;
 use super::{Branch, translate};
@@ -7,7 +8,7 @@ use crate::failure::Failure;
 use history::{Event, Phase};
 use nemesis::PlannedFault;
 use node::paxos::message::Command;
-use node::sim::Cluster;
+use node::sim::{Cluster, Seen};
 use report::{Invariants, Load, PhaseSpan};
 use std::any::Any;
 use std::cell::Cell;
@@ -33,6 +34,9 @@ pub(super) struct World<'a> {
     asked: BTreeMap<u64, (usize, Operation)>,
     /// Where everything is drawn anew; none once that was done.
     branch: Option<Branch>,
+    /// What is summed up of the run; none if nobody asks for it.
+    watch: Option<Watch>,
+    seen: Vec<Seen>,
     now: Duration,
     steps: u64,
     broken: Option<String>,
@@ -61,6 +65,8 @@ impl<'a> World<'a> {
             faults,
             asked: BTreeMap::new(),
             branch,
+            watch: None,
+            seen: Vec::new(),
             now: Duration::ZERO,
             steps: 0,
             broken: None,
@@ -68,8 +74,14 @@ impl<'a> World<'a> {
         })
     }
 
+    /// The same, summed up while it runs.
+    pub(super) fn watched(mut self) -> Self {
+        self.watch = Some(Watch::new(self.simulation.members.len()));
+        self
+    }
+
     /// Runs every phase, or until an invariant is broken.
-    pub(super) fn run(mut self) -> (Vec<Event>, Load) {
+    pub(super) fn run(mut self) -> (Vec<Event>, Load, Option<Watch>) {
         quiet_panics();
         SIMULATES.set(true);
         self.phases();
@@ -78,7 +90,7 @@ impl<'a> World<'a> {
         self.log.complete = self.broken.is_none();
         self.log.stopped.clone_from(&self.broken);
         self.log.invariants = Some(Invariants { steps: self.steps, broken: self.broken });
-        (events, self.log)
+        (events, self.log, self.watch)
     }
 
     fn phases(&mut self) {
@@ -96,6 +108,8 @@ impl<'a> World<'a> {
             self.load.begin(self.now, phase, length, leader);
             if phase == Phase::Load {
                 self.faults.start(self.now, &self.cluster);
+                self.observe();
+                self.watch.iter_mut().for_each(Watch::begin);
             }
             self.until(Duration::MAX, |world| world.load.is_over(world.now));
             self.note_phase();
@@ -128,6 +142,7 @@ impl<'a> World<'a> {
     fn until(&mut self, latest: Duration, holds: impl Fn(&Self) -> bool) {
         while self.broken.is_none() {
             self.exchange();
+            self.observe();
             if self.broken.is_some() || holds(self) || self.now >= latest {
                 return;
             }
@@ -146,6 +161,20 @@ impl<'a> World<'a> {
                 (None | Some(_), None) => return,
             }
         }
+    }
+
+    /// Shows the events since the last call to the faults that wait for them, and adds them to the sum.
+    fn observe(&mut self) {
+        self.cluster.take_seen(&mut self.seen);
+        if self.seen.is_empty() {
+            return;
+        }
+        self.faults.see(&self.seen, self.now);
+        if let Some(watch) = &mut self.watch {
+            self.seen.iter().for_each(|event| watch.see(*event));
+            watch.leads(self.cluster.leader_index(), self.now);
+        }
+        self.seen.clear();
     }
 
     /// Does what clients and faults have to do at this time.
@@ -171,6 +200,9 @@ impl<'a> World<'a> {
     fn after_faults(&mut self) {
         let time = nanoseconds(self.now);
         for event in self.faults.take_events() {
+            if let Some(watch) = &mut self.watch {
+                watch.fault(&event, self.faults.names());
+            }
             self.load.events().push(Event { time, ..event.into() });
         }
         for node in self.faults.take_ended() {

@@ -131,3 +131,19 @@ fn audit_counts_detections_and_false_alarms() {
     assert!(rows[1..].iter().all(|row| row[2] == "30" && row[3] != "0"), "{csv}");
     assert!(folder.path().join("audit/audit.png").is_file());
 }
+
+#[test]
+fn audit_compares_searches_by_their_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let compared = output(
+        folder.path(),
+        &["audit", "--hunts", "4", "--runs", "30", "--only", "replica-applies-twice", "--out", "audit"],
+    );
+    assert_eq!(compared.status.code(), Some(0), "{}", said(&compared));
+    assert!(said(&compared).contains("geometric mean"), "{}", said(&compared));
+    let csv = std::fs::read_to_string(folder.path().join("audit/hunts.csv")).unwrap();
+    let rows: Vec<Vec<&str>> = csv.lines().skip(1).map(|line| line.split(',').collect()).collect();
+    assert_eq!((rows.len(), rows[0][1], rows[1][1]), (2, "random", "guided"), "{csv}");
+    assert!(rows.iter().all(|row| row[3] == "4"), "{csv}");
+    assert!(folder.path().join("audit/hunts.md").is_file());
+}

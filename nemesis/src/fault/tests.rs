@@ -19,6 +19,7 @@ fn options(mode: Mode, disk: DiskMode, clocks: Clocks) -> PlanOptions {
         at_most: None,
         by_command: None,
         reconfigurable: true,
+        simulated: false,
         seed: 7,
     }
 }

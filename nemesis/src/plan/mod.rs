@@ -96,6 +96,13 @@ impl Table<'_> {
         {
             by_name(&[node.to_owned()], self.topology).map_err(|complaint| complaint.of("when"))?;
         }
+        if let Trigger::When(point, _) = &trigger
+            && point.sight().is_some()
+            && !self.options.simulated
+        {
+            let refusal = Refusal::new("when", format!("only a simulated run can wait for `{point}`"));
+            return Err(refusal.help("simulate the spec with `bench sim`, or wait for \"leader adopted\""));
+        }
         let mut action = self.faults[index].clone();
         let meets = |fault: &&PlannedFault| fault.start <= end && start <= fault.end;
         let same_time: Vec<&PlannedFault> = self.planned.iter().filter(meets).collect();

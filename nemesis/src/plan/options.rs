@@ -24,6 +24,8 @@ pub struct PlanOptions {
     pub by_command: Option<ByCommand>,
     /// Whether the bench can change the members of this system.
     pub reconfigurable: bool,
+    /// Whether the run is simulated, so that a fault can wait for every message and sync.
+    pub simulated: bool,
     /// Seed of every draw.
     pub seed: u64,
 }

@@ -24,6 +24,7 @@ fn options(seed: u64) -> PlanOptions {
         at_most: None,
         by_command: None,
         reconfigurable: true,
+        simulated: false,
         seed,
     }
 }
@@ -290,6 +291,7 @@ fn clients_are_cut_off_in_labs_only() {
         at_most: None,
         by_command: None,
         reconfigurable: true,
+        simulated: false,
         seed: 7,
     };
     let planned = plan(&[spec.clone()], &topology, &options(Mode::Lab)).unwrap();
@@ -414,4 +416,13 @@ fn disk_swap_needs_two_nodes() {
         assert!(refused.field == "target" && refused.to_string().contains("two are drawn"), "{refused}");
     }
     assert_eq!(refused(json!({"kind": "disk-swap", "at": "1s"}), 1).field, "target");
+}
+
+#[test]
+fn seen_points_need_a_simulated_run() {
+    let kill = spec(json!({"kind": "kill", "target": "n1", "when": "n1 syncs 3"}));
+    let real = plan(std::slice::from_ref(&kill), &cluster(3), &options(7)).unwrap_err();
+    assert_eq!(real.field, "when");
+    let simulated = PlanOptions { simulated: true, ..options(7) };
+    assert!(plan(&[kill], &cluster(3), &simulated).is_ok());
 }

@@ -102,6 +102,7 @@ fn faults(specs: Value, testbed: &Testbed) -> Vec<PlannedFault> {
         at_most: None,
         by_command: None,
         reconfigurable: true,
+        simulated: false,
         seed: 7,
     };
     plan(&specs, testbed.topology(), &options).unwrap()
@@ -265,6 +266,7 @@ async fn faults_start_at_points_and_after_others() {
         at_most: None,
         by_command: None,
         reconfigurable: true,
+        simulated: false,
         seed: 7,
     };
     let planned = plan(&specs, testbed.topology(), &options).unwrap();
@@ -305,6 +307,7 @@ async fn budget_holds_faults_back() {
         at_most,
         by_command: None,
         reconfigurable: true,
+        simulated: false,
         seed: 7,
     };
     let planned = plan(&specs, testbed.topology(), &options).unwrap();

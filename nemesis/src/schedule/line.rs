@@ -233,6 +233,19 @@ impl Schedule {
         text
     }
 
+    /// The recorded messages in the order of time: nanoseconds since the start of the load, sender, receiver and bytes.
+    pub fn exchanges(&self) -> impl Iterator<Item = (u64, &str, &str, u32)> {
+        self.messages.iter().filter_map(|message| {
+            let (from, to) = message.link.split_once('>')?;
+            Some((message.at, from, to, message.bytes))
+        })
+    }
+
+    /// The points of faults in the order of time: nanoseconds since the start of the load, which point, and its label.
+    pub fn points(&self) -> impl Iterator<Item = (u64, Moment, &str)> {
+        self.faults.iter().map(|fault| (fault.at, fault.moment, fault.label.as_str()))
+    }
+
     /// Number of recorded points of faults.
     pub fn faults(&self) -> usize {
         self.faults.len()

@@ -223,6 +223,33 @@ pub enum Message {
 }
 
 impl Message {
+    /// The name of its kind, as in the paper where it has one.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Request(_) => "request",
+            Self::Propose(_) => "propose",
+            Self::P1a { .. } => "p1a",
+            Self::P1b { .. } => "p1b",
+            Self::P2a(_) => "p2a",
+            Self::P2b { .. } => "p2b",
+            Self::Decision(_) => "decision",
+            Self::Progress { .. } => "progress",
+            Self::Learn { .. } => "learn",
+            Self::Learned { .. } => "learned",
+            Self::State { .. } => "state",
+            Self::Fetch { .. } => "fetch",
+            Self::Ask { .. } => "ask",
+            Self::Highest { .. } => "highest",
+            Self::Lease { .. } => "lease",
+            Self::Leased { .. } => "leased",
+            Self::Ping => "ping",
+            Self::Pong { .. } => "pong",
+            Self::Knows { .. } => "knows",
+            Self::Who => "who",
+            Self::Members(_) => "members",
+        }
+    }
+
     /// Approximate size in memory and on the wire, in bytes.
     pub fn size(&self) -> usize {
         match self {

@@ -43,6 +43,18 @@ pub enum Packet {
     },
 }
 
+impl Packet {
+    /// The name of the kind of its messages.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::One(message) => message.kind(),
+            Self::Accept { .. } => "p2a",
+            Self::Accepted { .. } => "p2b",
+            Self::Chosen { .. } => "decision",
+        }
+    }
+}
+
 /// Largest number of slots in one run.
 const RUN_MAX: u64 = 4096;
 

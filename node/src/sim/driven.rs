@@ -46,6 +46,28 @@ pub struct LinkCounters {
     pub delayed: u64,
 }
 
+/// An event of a cluster that can be seen from outside its processes: at the switch, at the disks, at the processes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Seen {
+    /// A packet leaves a node.
+    Sent {
+        /// The index of the sender.
+        from: usize,
+        /// The index of the receiver.
+        to: usize,
+        /// The kind of its messages.
+        kind: &'static str,
+    },
+    /// A write of a node begins; it is synced at its end.
+    SyncBegins(usize),
+    /// A write of a node is synced.
+    SyncEnds(usize),
+    /// The process of a node starts.
+    Starts(usize),
+    /// The process of a node ends.
+    Ends(usize),
+}
+
 #[derive(Clone, Default)]
 struct Link {
     condition: LinkCondition,
@@ -62,6 +84,7 @@ pub(super) struct Driven {
     links: Vec<Link>,
     /// How much longer the syncs of each node take, and how many did.
     syncs: Vec<(Option<Travel>, u64)>,
+    seen: Vec<Seen>,
 }
 
 impl Driven {
@@ -76,7 +99,7 @@ impl Cluster {
         let size = members.len();
         let mut cluster = Self::empty(members.clone(), size, options, seed);
         let (links, syncs) = (vec![Link::default(); size * size], vec![(None, 0); size]);
-        cluster.driven = Some(Driven { replies: Vec::new(), size, links, syncs });
+        cluster.driven = Some(Driven { replies: Vec::new(), size, links, syncs, seen: Vec::new() });
         for Member { name, .. } in members {
             let seed = cluster.rng.random();
             let config = cluster.config(name, seed, false);
@@ -126,6 +149,18 @@ impl Cluster {
     /// Whether there are replies to take.
     pub fn has_replies(&self) -> bool {
         self.driven.as_ref().is_some_and(|driven| !driven.replies.is_empty())
+    }
+
+    /// Moves what was seen since the last call behind the events of a list.
+    pub fn take_seen(&mut self, events: &mut Vec<Seen>) {
+        events.append(&mut self.outside().seen);
+    }
+
+    /// Notes an event of a driven cluster.
+    pub(super) fn see(&mut self, event: Seen) {
+        if let Some(driven) = &mut self.driven {
+            driven.seen.push(event);
+        }
     }
 
     /// Whether a node's process runs.
@@ -217,11 +252,16 @@ impl Cluster {
 
     /// The name of the node whose leader is active, with the highest ballot if there are several.
     pub fn leader(&self) -> Option<&str> {
-        let leaders = self.nodes.iter().filter_map(|node| {
+        self.leader_index().map(|index| self.nodes[index].config.name.as_str())
+    }
+
+    /// The index of that node.
+    pub fn leader_index(&self) -> Option<usize> {
+        let leaders = self.nodes.iter().enumerate().filter_map(|(index, node)| {
             let leader = node.process.as_ref()?.core.leader()?;
-            leader.is_active().then(|| (leader.highest(), node.config.name.as_str()))
+            leader.is_active().then(|| (leader.highest(), index))
         });
-        leaders.max_by_key(|(ballot, _)| *ballot).map(|(_, name)| name)
+        leaders.max_by_key(|(ballot, _)| *ballot).map(|(_, index)| index)
     }
 
     /// What a node that runs has done: slots decided, ballots adopted, and preempted, since its process began.
@@ -256,6 +296,7 @@ impl Cluster {
 
     /// Sends a packet on a link of a driven cluster.
     pub(super) fn dispatch_on_link(&mut self, from: usize, to: usize, packet: &[Packet; 2]) {
+        self.see(Seen::Sent { from, to, kind: packet[1].kind() });
         let link = self.outside().link(from, to);
         link.counters.sent += 1;
         if link.condition.cut {

@@ -26,7 +26,7 @@ mod network;
 mod operator;
 mod process;
 
-pub use driven::{LinkCondition, LinkCounters, Travel};
+pub use driven::{LinkCondition, LinkCounters, Seen, Travel};
 
 use crate::config::{Member, NodeConfig, PaxosOptions, Role};
 use crate::core::{Input, Output};

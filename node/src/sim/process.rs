@@ -1,6 +1,6 @@
 //! A simulated process: a core, a log on a disk in memory, and the threads of a real node as events.
 
-use super::{Cluster, Event, MS};
+use super::{Cluster, Event, MS, Seen};
 use crate::config::NodeConfig;
 use crate::core::{self, Core, Input, Output, Saved, known_roster};
 use crate::log::memory::{LeftOut, Memory, Volume};
@@ -192,6 +192,7 @@ impl Cluster {
                 "n{index} reported that it has all slots below {reported} on disk, and recovered those below {has}"
             ));
         }
+        self.see(Seen::Starts(index));
         self.carry_out(index, &mut outputs);
         self.schedule(index, self.now + MS);
     }
@@ -219,6 +220,7 @@ impl Cluster {
             left = left.loss(&mut self.rng);
         }
         self.nodes[index].volume = left;
+        self.see(Seen::Ends(index));
         self.network.forget(index);
         self.counts.crashes += 1;
         self.trace(|| format!("n{index} crashes{}", if power { " with the loss of its power" } else { "" }));
@@ -262,6 +264,7 @@ impl Cluster {
             grouped += 1;
         }
         process.writing = Some(order);
+        self.see(Seen::SyncBegins(index));
         self.counts.grouped += grouped;
         let pause = self.disks_stall_until.saturating_sub(self.now) + self.sync_time(index);
         self.write_until(index, self.now + pause);
@@ -294,6 +297,7 @@ impl Cluster {
         let Some(order) = process.writing.take() else { return };
         match process.log.carry_out(&order) {
             Ok(event) => {
+                self.see(Seen::SyncEnds(index));
                 self.input(index, Input::Log(event));
                 self.begin_write(index);
             }

@@ -24,6 +24,7 @@ use crate::process::Excuse;
 use crate::refusal::Refusal;
 use crate::scope::Hit;
 use futures_util::future::join_all;
+use std::time::Duration;
 
 /// The evidence of changed data.
 const BYTES: &str = "bytes before and after";
@@ -334,6 +335,9 @@ impl FaultKind for SlowSync {
     }
 }
 
+/// A sync that is held takes longer than any load; the end of the fault ends it.
+const FOREVER: Duration = Duration::from_secs(24 * 3600);
+
 /// Holds syncs until its end.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Hold {
@@ -362,6 +366,10 @@ impl FaultKind for Hold {
 
     fn aim(&mut self, planning: &mut Planning<'_>) -> Result<Aim, Refusal> {
         planning.on_processes(Self::ENTRY.name, self.target.as_ref())
+    }
+
+    fn effect(&self) -> Option<FaultEffect> {
+        Some(FaultEffect::Syncs(Delay { mean: FOREVER, ..Delay::default() }))
     }
 
     async fn start(&self, strike: &Strike<'_>, state: &mut State) -> (u64, Proof) {

@@ -65,6 +65,7 @@ async fn damaged_node_counts_against_the_budget() {
         at_most,
         by_command: None,
         reconfigurable: true,
+        simulated: false,
         seed: 7,
     };
     let planned = plan(&specs, testbed.topology(), &options).unwrap();
