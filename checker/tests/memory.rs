@@ -83,9 +83,10 @@ impl Generated {
             (_, true) => ("read", "null".to_owned()),
             (_, false) => ("read", written.to_string()),
         };
-        let (kind, more) = match begins {
-            true => ("invoke", format!(r#","client":{client},"node":"n1","phase":"load""#)),
-            false => ("ok", String::new()),
+        let (kind, more) = if begins {
+            ("invoke", format!(r#","client":{client},"node":"n1","phase":"load""#))
+        } else {
+            ("ok", String::new())
         };
         let time = event * 1000;
         writeln!(
