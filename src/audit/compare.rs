@@ -29,7 +29,7 @@ pub(crate) struct Hunts {
     /// The search.
     pub search: Search,
     /// The runs and seconds of each hunt, and whether its last run is a detection.
-    hunts: Vec<(u64, f64, bool)>,
+    each: Vec<(u64, f64, bool)>,
     unknown: u64,
     checks: BTreeMap<String, u64>,
 }
@@ -44,12 +44,12 @@ impl Hunts {
         search: Search,
         hunts: Vec<Result<Vec<Run>, Failure>>,
     ) -> Result<Self, Failure> {
-        let mut all = Self { flaw, search, hunts: Vec::new(), unknown: 0, checks: BTreeMap::new() };
+        let mut all = Self { flaw, search, each: Vec::new(), unknown: 0, checks: BTreeMap::new() };
         for runs in hunts {
             let runs = runs?;
             let seconds = runs.iter().map(|run| run.seconds).sum();
             let last = runs.last().filter(|run| run.is_detection());
-            all.hunts.push((runs.len() as u64, seconds, last.is_some()));
+            all.each.push((runs.len() as u64, seconds, last.is_some()));
             all.unknown += runs.iter().filter(|run| run.answer == report::Answer::Unknown).count() as u64;
             if let Some(check) = last.and_then(|run| run.check.clone()) {
                 *all.checks.entry(check).or_default() += 1;
@@ -60,17 +60,17 @@ impl Hunts {
 
     /// How many hunts detected it.
     pub(crate) fn detected(&self) -> u64 {
-        self.hunts.iter().map(|(.., found)| u64::from(*found)).sum()
+        self.each.iter().map(|(.., found)| u64::from(*found)).sum()
     }
 
     /// All runs.
     pub(crate) fn runs(&self) -> u64 {
-        self.hunts.iter().map(|(runs, ..)| runs).sum()
+        self.each.iter().map(|(runs, ..)| runs).sum()
     }
 
     /// How many hunts there were.
     pub(crate) fn count(&self) -> usize {
-        self.hunts.len()
+        self.each.len()
     }
 
     /// Runs per detection; none without a detection.
@@ -81,7 +81,7 @@ impl Hunts {
     /// The median of the runs to a detection; none if fewer than half of the hunts detected it.
     fn median(&self) -> Option<(u64, f64)> {
         let mut sorted: Vec<(u64, f64)> = self
-            .hunts
+            .each
             .iter()
             .map(|(runs, seconds, found)| if *found { (*runs, *seconds) } else { (u64::MAX, f64::MAX) })
             .collect();
@@ -92,8 +92,8 @@ impl Hunts {
     /// Runs per detection of hunts that are drawn again.
     fn drawn(&self, rng: &mut ChaCha8Rng) -> f64 {
         let (mut runs, mut detected) = (0, 0);
-        for _ in 0..self.hunts.len() {
-            let (own, _, found) = self.hunts[rng.random_range(0..self.hunts.len())];
+        for _ in 0..self.each.len() {
+            let (own, _, found) = self.each[rng.random_range(0..self.each.len())];
             runs += own;
             detected += u64::from(found);
         }
@@ -189,7 +189,7 @@ fn csv(all: &[Hunts]) -> String {
         let median = hunts.median();
         let length =
             |(runs, _, found): &(u64, f64, bool)| if *found { runs.to_string() } else { format!("{runs}+") };
-        let lengths: Vec<_> = hunts.hunts.iter().map(length).collect();
+        let lengths: Vec<_> = hunts.each.iter().map(length).collect();
         writeln!(
             csv,
             "{},{},{},{},{},{},{},{},{},{ratio},{},{}",
@@ -273,7 +273,7 @@ mod tests {
         Hunts {
             flaw: Some(Flaw::ALL[0]),
             search,
-            hunts: hunts.iter().map(|(runs, found)| (*runs, 1.0, *found)).collect(),
+            each: hunts.iter().map(|(runs, found)| (*runs, 1.0, *found)).collect(),
             unknown: 0,
             checks: BTreeMap::new(),
         }

@@ -248,7 +248,9 @@ mod tests {
 
     fn sum(events: &[Seen]) -> Vec<u64> {
         let mut watch = Watch::new(3);
-        events.iter().for_each(|event| watch.see(*event));
+        for event in events {
+            watch.see(*event);
+        }
         watch.sum().features
     }
 

@@ -196,9 +196,10 @@ mod tests {
                 2 => ("cas", "invoke", "[1,\"a\"]".to_owned()),
                 _ => ("cas", "ok", "null".to_owned()),
             };
-            file.push_str(&format!(
+            let line = format!(
                 "{{\"time\":{time},\"process\":0,\"type\":\"{kind}\",\"f\":\"{f}\",\"value\":{value}}}\n"
-            ));
+            );
+            file.push_str(&line);
         }
         let operations = read_operations(file.as_bytes()).unwrap().operations;
         assert_eq!((operations.len(), operations.distinct_values()), (500, 1 + 250 + 3));

@@ -21,7 +21,7 @@ pub(super) fn judge(own: &[usize], ledger: &mut Ledger<'_>) {
         answered += 1;
         if answer != operation.argument {
             ledger.count("unexpected", 1);
-            let (said, back) = (words::shown(&operation.argument), words::shown(answer));
+            let (said, back) = (words::shown(operation.argument), words::shown(answer));
             let text = format!("operation {index} said {said}, and {back} came back");
             ledger.breaks(Class::Unexpected, answer, vec![index], text);
         }

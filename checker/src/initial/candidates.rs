@@ -405,12 +405,12 @@ fn of_snapshots(operations: &Operations) -> Option<Value> {
 fn of_rows(operations: &Operations) -> Option<Value> {
     let count = |row: &Value| row.get("val").or_else(|| row.get(":val")).and_then(Value::as_i64);
     let rows = |wanted: fn(&str) -> bool| {
-        operations.iter().filter(move |operation| wanted(&operation.f)).filter_map(
-            |operation| match operation.outcome {
-                OutcomeRef::Ok(found) => Some(found),
-                OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => None,
-            },
-        )
+        operations.iter().filter(move |operation| wanted(operation.f)).filter_map(|operation| match operation
+            .outcome
+        {
+            OutcomeRef::Ok(found) => Some(found),
+            OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => None,
+        })
     };
     let least = rows(|f| matches!(f, "add" | "inc")).filter_map(count).min()?;
     let mut before: BTreeMap<i64, &Value> = BTreeMap::new();

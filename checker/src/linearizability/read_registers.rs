@@ -191,9 +191,7 @@ impl<'a> Reader<'a> {
             OutcomeRef::Fail { actual: Some(actual), .. } => {
                 Some(Meaning::Found(from, self.marks.mark(actual)))
             }
-            OutcomeRef::Fail { error: Some(error), actual: None } if error == "precondition" => {
-                Some(Meaning::Not(from))
-            }
+            OutcomeRef::Fail { error: Some("precondition"), actual: None } => Some(Meaning::Not(from)),
             OutcomeRef::Fail { .. } => None,
         }
     }

@@ -96,7 +96,7 @@ fn meaning(operation: OperationRef<'_>) -> Result<Option<Meaning<'_>>, String> {
                 OutcomeRef::Fail { actual: Some(actual), .. } => {
                     Some(Meaning { reads: Some(actual), misses: Some(from), ..NOTHING })
                 }
-                OutcomeRef::Fail { error, .. } if error == Some("precondition") => {
+                OutcomeRef::Fail { error: Some("precondition"), .. } => {
                     Some(Meaning { misses: Some(from), ..NOTHING })
                 }
                 OutcomeRef::Fail { .. } => None,

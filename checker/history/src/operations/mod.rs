@@ -130,7 +130,7 @@ impl Operations {
 
     /// All of them as values of their own, which can be changed.
     pub fn to_vec(&self) -> Vec<Operation> {
-        self.iter().map(|operation| operation.to_owned()).collect()
+        self.iter().map(OperationRef::to_owned).collect()
     }
 
     /// The index of the event with which an operation began.

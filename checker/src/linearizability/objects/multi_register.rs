@@ -130,7 +130,7 @@ fn txn<'a>(parts: &[Part<'a>], naming: &mut Naming<'a>, values: &mut Vec<(u32, &
 /// The parts of a transaction; none if it did not happen.
 fn parts(operation: OperationRef<'_>) -> Result<Option<Vec<Part<'_>>>, String> {
     if operation.f != "txn" {
-        return Err(not_known(&operation.f, "txn"));
+        return Err(not_known(operation.f, "txn"));
     }
     let (list, answered) = match operation.outcome {
         OutcomeRef::Ok(answer) => (answer, true),
