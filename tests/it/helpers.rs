@@ -101,17 +101,22 @@ fn helpers_in_trouble_are_never_invalid() {
             "helpers given up",
         ),
     ];
-    std::thread::scope(|scope| {
-        for (trouble, error, why) in troubles {
-            scope.spawn(move || in_mid_run(trouble, error, why));
-        }
-    });
+    // Helpers of more runs at once than these would be silent because the machine is busy.
+    for pair in troubles.chunks(2) {
+        std::thread::scope(|scope| {
+            for (trouble, error, why) in pair {
+                scope.spawn(move || in_mid_run(trouble, error, why));
+            }
+        });
+    }
 }
 
 /// A run whose helpers get into this trouble has these errors, and says at its end why helpers were given up.
 fn in_mid_run(trouble: &str, error: &str, why: &str) {
     let folder = folder(&in_trouble(trouble));
-    let done = run(folder.path(), &[MENDED, "load.timeout=300ms", "load.clients=4", "load.rate=100"]);
+    // Only one that says nothing is to be given up for its silence.
+    let timeout = if error == "timeout" { "load.timeout=300ms" } else { "load.timeout=2s" };
+    let done = run(folder.path(), &[MENDED, timeout, "load.clients=4", "load.rate=100"]);
     let text = said(&done);
     assert!(matches!(done.status.code(), Some(0 | 3)), "{trouble}: {text}");
     assert!(text.contains("helpers given up: "), "{trouble}: {text}");
