@@ -52,7 +52,7 @@ const CLIENTS: usize = 10;
 const KEYS_A_CLIENT: usize = 100;
 
 /// The bytes of a history that is made while it is read. In each round every client begins an operation, then every
-/// one ends it: in even rounds they write a value that nobody else writes, in odd ones they read it again.
+/// one ends it: in even rounds they write a unique value, in odd ones they read it again.
 struct Generated {
     operations: usize,
     next: usize,

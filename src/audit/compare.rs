@@ -127,7 +127,7 @@ pub(crate) fn ratio(pairs: &[(&Hunts, &Hunts)]) -> Ratio {
     Ratio { value, interval: (samples[SAMPLES / 40], samples[SAMPLES - 1 - SAMPLES / 40]) }
 }
 
-/// The pairs of a search and the first one, for every flaw that the first one found with more than so many runs a detection.
+/// The pairs of a search and the first one, for every flaw that took the first one more than a number of runs per detection.
 fn pairs(all: &[Hunts], search: Search, more_than: f64) -> Vec<(&Hunts, &Hunts)> {
     let first = all.first().map_or(Search::Random, |hunts| hunts.search);
     let of = |flaw, search| all.iter().find(|hunts| hunts.flaw == flaw && hunts.search == search);

@@ -152,7 +152,7 @@ impl Hunt<'_> {
         Ok(exit)
     }
 
-    /// The search of this shard. One that goes on after so many runs learns anew.
+    /// The search of this shard. A resumed guided hunt learns from scratch.
     fn guide(&self, earlier: u64) -> Guide<'_> {
         let mut rng = ChaCha8Rng::seed_from_u64(self.plan.seed);
         rng.set_stream(self.plan.number_of(earlier));

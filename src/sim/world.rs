@@ -34,7 +34,7 @@ pub(super) struct World<'a> {
     asked: BTreeMap<u64, (usize, Operation)>,
     /// Where everything is drawn anew; none once that was done.
     branch: Option<Branch>,
-    /// What is summed up of the run; none if nobody asks for it.
+    /// The features of the behaviour; none unless the search is guided.
     watch: Option<Watch>,
     seen: Vec<Seen>,
     now: Duration,

@@ -100,7 +100,7 @@ pub fn pair(events: &[Event]) -> Result<Vec<Operation>, PairError> {
 /// Events between two returns of memory.
 const RETURNED_AFTER: usize = 1 << 16;
 
-/// As [`pair`], into columns, of events that nobody else needs: their values move into the operations, and their memory
+/// As [`pair`], into columns, taking the events: their values move into the operations, and their memory
 /// is returned on the way.
 pub fn pair_columns(mut events: Vec<Event>) -> Result<Operations, PairError> {
     let mut pairs = Pairs::for_events(events.len());

@@ -8,7 +8,7 @@
 //! has come stands for the time.
 //!
 //! A read of a value that several have written waits until any of them has just written it. Who would replace such a
-//! value waits for its readers only where nobody is left to write it again.
+//! value waits for its readers only if it has no writers left.
 
 use super::super::observed::Observed;
 use super::super::parse::{Access, Fate, NONE, Txn, small};
@@ -136,7 +136,7 @@ impl Values {
         this
     }
 
-    /// The value that a writer, or nobody yet, gave a key; [`NONE`] for all that are written once.
+    /// The value that a writer gave a key; [`NONE`] before any write and for values written once.
     fn of(&self, key: u32, index: u32) -> u32 {
         if index == NONE { NONE } else { self.written[key as usize][index as usize] }
     }
