@@ -121,13 +121,12 @@ async def send(key, message):
     if OPTIONS.flaw != "lost":
         save(["message", key, offset, message])
         return offset
-    # Offsets are reserved on disk, and messages are written four at a time.
+    # Offsets are reserved on disk, and the last four messages are not written yet.
     if offset >= reserved.get(key, 0):
         save(["reserve", key, offset + BLOCK])
     unsaved.append(["message", key, offset, message])
-    if len(unsaved) >= 4:
-        save(*unsaved)
-        unsaved.clear()
+    if len(unsaved) > 4:
+        save(unsaved.pop(0))
     return offset
 
 
