@@ -106,6 +106,21 @@ pub(crate) enum Request {
     /// Hold every sync of this kind from now on, until the node is killed or the disk is disarmed.
     Arm(Catch),
     Disarm,
+    /// Count syncs with changes for a fault that waits for one of them, and hold that one and those after it until `Forgo`.
+    Await {
+        claim: Claim,
+        /// Which sync it is, from 1.
+        count: u64,
+        /// Whether the syncs of all disks that wait for this fault are counted together.
+        together: bool,
+    },
+    Forgo {
+        claim: Claim,
+    },
+    /// List the open syncs that the disk holds for a fault that waits for them.
+    Awaited {
+        claim: Claim,
+    },
     /// Begin or end maintenance: the bench works on the disk while the node is down, and no fault hits it.
     Maintain {
         begin: bool,

@@ -114,6 +114,25 @@ impl NodeDisk {
         self.order(&catch.map_or(Request::Disarm, Request::Arm))
     }
 
+    /// Counts syncs with changes for a fault that waits for the `count`-th of them, and holds that one and those after it.
+    /// With `together`, those of all disks that wait for this fault are counted.
+    pub(crate) fn wait_for_sync(&self, claim: Claim, count: u64, together: bool) -> Result<(), DiskError> {
+        self.order(&Request::Await { claim, count, together })
+    }
+
+    /// Answers what it holds for a fault that waited, and waits no longer.
+    pub(crate) fn forgo_sync(&self, claim: Claim) -> Result<(), DiskError> {
+        self.order(&Request::Forgo { claim })
+    }
+
+    /// The open syncs that it holds for a fault that waits for them, the oldest first.
+    pub(crate) fn awaited(&self, claim: Claim) -> Result<Vec<OpenSync>, DiskError> {
+        match self.disks.ask(&self.node, &Request::Awaited { claim })? {
+            Answer::Caught(open) => Ok(open),
+            other => Err(self.unexpected(&other)),
+        }
+    }
+
     /// Begins or ends maintenance: the bench itself works on the disk, and no fault of the disk hits it.
     pub(crate) fn maintain(&self, begin: bool) -> Result<(), DiskError> {
         self.order(&Request::Maintain { begin })

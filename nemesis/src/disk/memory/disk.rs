@@ -9,6 +9,7 @@ use fuser::{Errno, ReplyEmpty};
 use rand::SeedableRng;
 use rand::rngs::ChaCha8Rng;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -40,6 +41,8 @@ pub(super) struct State {
     maintained: bool,
     /// The syncs that it holds for a fault that strikes while they are open.
     armed: Option<Catch>,
+    /// The faults that wait for a sync, each with the number of syncs that are still to begin.
+    awaited: BTreeMap<Claim, Arc<AtomicU64>>,
     /// Whether its processes were killed: until the next mount it holds and delays no sync.
     deserted: bool,
     /// The oldest first.
@@ -73,6 +76,7 @@ impl Disk {
             conditions: BTreeMap::new(),
             maintained: false,
             armed: None,
+            awaited: BTreeMap::new(),
             deserted: false,
             waiting: Vec::new(),
             rng: ChaCha8Rng::seed_from_u64(seed),
@@ -110,7 +114,8 @@ impl Disk {
         }
         state.counters.syncs += 1;
         let mark = state.store.mark(ino);
-        let catches = state.catches(ino, mark);
+        let awaits = mark.commits() && state.meet_awaited();
+        let catches = awaits || state.catches(ino, mark);
         if !catches && state.conditions.values().any(|condition| *condition == Condition::SyncError) {
             state.counters.failed += 1;
             state.store.fail_sync(ino);
@@ -128,6 +133,11 @@ impl Disk {
         state.waiting.push(Held { ino, mark, reply, since, due: since + delay });
         self.held.notify_one();
     }
+}
+
+/// Whether the sync has begun for which a fault waits.
+fn is_met(left: &Arc<AtomicU64>) -> bool {
+    left.load(Ordering::Relaxed) == 0
 }
 
 impl State {
@@ -175,9 +185,11 @@ impl State {
 
     /// Ends a fault; answers the syncs that waited only for it.
     pub(super) fn release(&mut self, claim: Option<Claim>) {
-        match claim {
-            Some(claim) => drop(self.conditions.remove(&claim)),
-            None => self.conditions.clear(),
+        if let Some(claim) = claim {
+            self.conditions.remove(&claim);
+        } else {
+            self.conditions.clear();
+            self.awaited.clear();
         }
         let now = Instant::now();
         if !self.conditions.values().any(|condition| matches!(condition, Condition::DelaySyncs(_))) {
@@ -201,6 +213,30 @@ impl State {
         self.answer_due(Instant::now());
     }
 
+    /// Counts the syncs with changes from now on for a fault that waits for one of them; none ends that.
+    pub(super) fn wait_for_sync(&mut self, claim: Claim, left: Option<Arc<AtomicU64>>) {
+        match left {
+            Some(left) => drop(self.awaited.insert(claim, left)),
+            None => drop(self.awaited.remove(&claim)),
+        }
+        self.answer_due(Instant::now());
+    }
+
+    /// Counts a sync with changes; whether a fault waits for it.
+    fn meet_awaited(&self) -> bool {
+        let one_less = |left: u64| Some(left.saturating_sub(1));
+        for left in self.awaited.values() {
+            // It fails only where the closure returns none.
+            let _ = left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, one_less);
+        }
+        self.awaited.values().any(is_met)
+    }
+
+    /// The open syncs that it holds for a fault that waits for them, the oldest first.
+    pub(super) fn awaited(&self, claim: Claim) -> Vec<OpenSync> {
+        if self.awaited.get(&claim).is_some_and(is_met) { self.caught() } else { Vec::new() }
+    }
+
     /// Whether the armed disk holds a sync.
     fn catches(&self, ino: Ino, mark: Mark) -> bool {
         match self.armed {
@@ -217,7 +253,8 @@ impl State {
 
     /// Whether a waiting sync stays open beyond its delay.
     fn holds(&self, held: &Held) -> bool {
-        self.catches(held.ino, held.mark) || self.holds_syncs() && held.mark.commits()
+        let awaited = || self.holds_syncs() || self.awaited.values().any(is_met);
+        self.catches(held.ino, held.mark) || held.mark.commits() && awaited()
     }
 
     /// The open syncs that the disk holds, the oldest first.
@@ -247,6 +284,7 @@ impl State {
     /// A thread that was about to request a sync cannot die before its answer either, so none waits from now on.
     pub(super) fn let_go(&mut self) {
         self.armed = None;
+        self.awaited.retain(|_, left| !is_met(left));
         self.deserted = true;
         for held in self.waiting.drain(..) {
             held.reply.error(Errno::EIO);

@@ -1,6 +1,6 @@
 //! The kernel's requests to a mounted disk, answered from its store.
 
-use super::super::store::{About, CAPACITY, Ino, InodeKind, New, Owner, ROOT, Refusal};
+use super::super::store::{About, CAPACITY, Ino, InodeKind, New, Owner, ROOT, Refusal, Special};
 use super::disk::{Disk, State};
 use fuser::{
     Errno, FileAttr, FileHandle, FileType, Filesystem, FopenFlags, Generation, INodeNo, LockOwner, OpenFlags,
@@ -65,6 +65,8 @@ fn file_type(kind: InodeKind) -> FileType {
         InodeKind::File => FileType::RegularFile,
         InodeKind::Folder => FileType::Directory,
         InodeKind::Link => FileType::Symlink,
+        InodeKind::Special(Special::Pipe) => FileType::NamedPipe,
+        InodeKind::Special(Special::Socket) => FileType::Socket,
     }
 }
 
@@ -259,10 +261,14 @@ impl Filesystem for Files {
         _: u32,
         reply: ReplyEntry,
     ) {
-        if mode & libc::S_IFMT != libc::S_IFREG {
-            return reply.error(Errno::EPERM);
-        }
-        answer_entry(self.make(parent, name, New::File, Creation::by(request, mode & !umask)), reply);
+        let new = match mode & libc::S_IFMT {
+            libc::S_IFREG => New::File,
+            libc::S_IFIFO => New::Special(Special::Pipe),
+            libc::S_IFSOCK => New::Special(Special::Socket),
+            // The lab mounts its disks without devices.
+            _ => return reply.error(Errno::EPERM),
+        };
+        answer_entry(self.make(parent, name, new, Creation::by(request, mode & !umask)), reply);
     }
 
     fn mkdir(

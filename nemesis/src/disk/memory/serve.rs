@@ -7,6 +7,7 @@ use super::super::model::DiskModel;
 use super::super::store::{InodeKind, New, ROOT, Store};
 use super::disk::Disk;
 use super::files::{Files, Listings};
+use crate::claim::Claim;
 use fuser::{Config, Session, SessionACL};
 use rustix::fd::AsRawFd;
 use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
@@ -17,6 +18,7 @@ use std::io::{self, BufRead, BufReader, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -35,11 +37,11 @@ pub(crate) fn serve() -> u8 {
     let talk = || -> io::Result<()> {
         let stream = UnixStream::from(rustix::io::dup(rustix::stdio::stdin())?);
         let mut answers = stream.try_clone()?;
-        let mut disks = BTreeMap::new();
+        let (mut disks, mut together) = (BTreeMap::new(), BTreeMap::new());
         for line in BufReader::new(stream).lines() {
             let (node, request): (String, Request) = serde_json::from_str(&line?)?;
-            let answer =
-                obey(&mut disks, &node, request).unwrap_or_else(|error| Answer::Failed(error.to_string()));
+            let answer = obey(&mut disks, &mut together, &node, request);
+            let answer = answer.unwrap_or_else(|error| Answer::Failed(error.to_string()));
             let mut line = serde_json::to_string(&answer)?;
             line.push('\n');
             answers.write_all(line.as_bytes())?;
@@ -55,7 +57,15 @@ pub(crate) fn serve() -> u8 {
     }
 }
 
-fn obey(disks: &mut BTreeMap<String, MountedDisk>, node: &str, request: Request) -> io::Result<Answer> {
+/// The syncs that are still to begin, for faults that wait for one of several disks.
+type Together = BTreeMap<Claim, Arc<AtomicU64>>;
+
+fn obey(
+    disks: &mut BTreeMap<String, MountedDisk>,
+    all: &mut Together,
+    node: &str,
+    request: Request,
+) -> io::Result<Answer> {
     if let Request::Mount { path, seed, model } = request {
         mount_disk(disks, node, path, (seed, model))?;
         return Ok(Answer::Done);
@@ -73,6 +83,16 @@ fn obey(disks: &mut BTreeMap<String, MountedDisk>, node: &str, request: Request)
         }
         Request::Arm(catch) => state.arm(Some(catch)),
         Request::Disarm => state.arm(None),
+        Request::Await { claim, count, together } => {
+            let own = || Arc::new(AtomicU64::new(count));
+            let left = if together { Arc::clone(all.entry(claim).or_insert_with(own)) } else { own() };
+            state.wait_for_sync(claim, Some(left));
+        }
+        Request::Forgo { claim } => {
+            all.remove(&claim);
+            state.wait_for_sync(claim, None);
+        }
+        Request::Awaited { claim } => return Ok(Answer::Caught(state.awaited(claim))),
         Request::Maintain { begin } => state.maintain(begin),
         Request::Caught => return Ok(Answer::Caught(state.caught())),
         Request::LetGo => state.let_go(),
@@ -105,13 +125,15 @@ fn without_disk(node: &str, request: &Request) -> io::Result<Answer> {
         Request::Release { .. }
         | Request::ReleaseAll
         | Request::Disarm
+        | Request::Forgo { .. }
         | Request::Maintain { begin: false }
         | Request::LetGo
         | Request::Save => Ok(Answer::Done),
-        Request::Caught => Ok(Answer::Caught(Vec::new())),
+        Request::Caught | Request::Awaited { .. } => Ok(Answer::Caught(Vec::new())),
         Request::Mount { .. }
         | Request::Apply { .. }
         | Request::Arm(_)
+        | Request::Await { .. }
         | Request::Maintain { begin: true }
         | Request::LosePower { .. }
         | Request::LeaveImage { .. }
@@ -224,6 +246,8 @@ fn save(store: &Store, folder: &Path) -> io::Result<()> {
         match store.about(ino).map_err(broken)?.kind {
             InodeKind::Folder => std::fs::create_dir(path)?,
             InodeKind::Link => std::os::unix::fs::symlink(store.target(ino).map_err(broken)?, path)?,
+            // No process is left that could answer there.
+            InodeKind::Special(_) => {}
             InodeKind::File => {
                 File::create(path)?.write_all(store.read(ino, 0, usize::MAX).map_err(broken)?)?;
             }

@@ -261,6 +261,31 @@ fn held_sync_is_answered_after_disarming() {
 }
 
 #[test]
+fn sockets_and_pipes_work_and_are_not_saved() {
+    if !inside("sockets_and_pipes_work_and_are_not_saved") {
+        return;
+    }
+    let mounted = Mounted::new();
+    let listener = std::os::unix::net::UnixListener::bind(mounted.path("socket")).unwrap();
+    let mut client = std::os::unix::net::UnixStream::connect(mounted.path("socket")).unwrap();
+    client.write_all(b"hello").unwrap();
+    let mut heard = [0; 5];
+    listener.accept().unwrap().0.read_exact(&mut heard).unwrap();
+    assert_eq!(&heard, b"hello");
+    let pipe = std::process::Command::new("mkfifo").arg(mounted.path("pipe")).status().unwrap();
+    assert!(pipe.success());
+    assert!(std::os::unix::fs::FileTypeExt::is_fifo(
+        &fs::metadata(mounted.path("pipe")).unwrap().file_type()
+    ));
+    fs::remove_file(mounted.path("socket")).unwrap();
+    File::create(mounted.path("log")).unwrap();
+    mounted.disk.save().unwrap();
+    let left = fs::read_dir(mounted.folder.path()).unwrap().map(|entry| entry.unwrap().file_name());
+    let left: std::collections::BTreeSet<_> = left.collect();
+    assert_eq!(left, ["before".into(), "log".into()].into());
+}
+
+#[test]
 fn held_syncs_return_at_the_end() {
     if !inside("held_syncs_return_at_the_end") {
         return;
@@ -283,6 +308,38 @@ fn held_syncs_return_at_the_end() {
     held.join().unwrap().unwrap();
     mounted.lose_power();
     assert_eq!(mounted.read("log"), b"held");
+}
+
+#[test]
+fn awaited_sync_is_held_and_those_before_it_are_not() {
+    if !inside("awaited_sync_is_held_and_those_before_it_are_not") {
+        return;
+    }
+    let mounted = Mounted::new();
+    let mut log = File::create(mounted.path("log")).unwrap();
+    log.sync_all().unwrap();
+    mounted.sync_folder();
+    mounted.disk.wait_for_sync(7, 3, false).unwrap();
+    for _ in 0..2 {
+        log.write_all(b"free").unwrap();
+        log.sync_all().unwrap();
+        // It changes nothing, so it does not count.
+        log.sync_all().unwrap();
+    }
+    assert_eq!(mounted.disk.awaited(7).unwrap(), []);
+    let other = log.try_clone().unwrap();
+    log.write_all(b"held").unwrap();
+    let held = std::thread::spawn(move || other.sync_data());
+    let open = caught(&mounted);
+    assert_eq!((open[0].path.as_str(), open[0].bytes), ("log", 4));
+    let paths =
+        |claim| mounted.disk.awaited(claim).unwrap().into_iter().map(|open| open.path).collect::<Vec<_>>();
+    assert_eq!((paths(7), paths(8)), (vec!["log".to_owned()], Vec::new()));
+    assert!(!held.is_finished());
+    mounted.disk.forgo_sync(7).unwrap();
+    held.join().unwrap().unwrap();
+    mounted.lose_power();
+    assert_eq!(mounted.read("log"), b"freefreeheld");
 }
 
 #[test]

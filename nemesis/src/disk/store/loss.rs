@@ -68,7 +68,7 @@ impl Store {
                     self.bytes += file.written.len() as u64;
                 }
                 Body::Folder(folder) => folder.written.clone_from(&folder.synced),
-                Body::Link(_) => {}
+                Body::Link(_) | Body::Special(_) => {}
             }
         }
         self.journal = VecDeque::new();
@@ -98,7 +98,7 @@ impl Store {
                         .filter(|name| folder.written.get(*name) != folder.synced.get(*name));
                     loss.entries += changed.count() as u64;
                 }
-                Body::Link(_) => {}
+                Body::Link(_) | Body::Special(_) => {}
             }
         }
         loss

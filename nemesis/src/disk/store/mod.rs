@@ -52,6 +52,15 @@ pub(crate) enum New {
     Folder,
     /// A symbolic link with this target.
     Link(OsString),
+    /// Without content of its own.
+    Special(Special),
+}
+
+/// What only the kernel and running processes give a meaning.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Special {
+    Pipe,
+    Socket,
 }
 
 /// The type of an inode.
@@ -60,6 +69,7 @@ pub(crate) enum InodeKind {
     File,
     Folder,
     Link,
+    Special(Special),
 }
 
 /// A user id and a group id.
@@ -129,6 +139,7 @@ enum Body {
     File(File),
     Folder(Folder),
     Link(OsString),
+    Special(Special),
 }
 
 #[derive(Debug, Clone, Default)]
@@ -222,14 +233,14 @@ impl Store {
     fn folder(&self, ino: Ino) -> Result<&Folder, Refusal> {
         match &self.inode(ino)?.body {
             Body::Folder(folder) => Ok(folder),
-            Body::File(_) | Body::Link(_) => Err(Refusal::NotAFolder),
+            Body::File(_) | Body::Link(_) | Body::Special(_) => Err(Refusal::NotAFolder),
         }
     }
 
     fn folder_mut(&mut self, ino: Ino) -> Result<&mut Folder, Refusal> {
         match &mut self.inode_mut(ino)?.body {
             Body::Folder(folder) => Ok(folder),
-            Body::File(_) | Body::Link(_) => Err(Refusal::NotAFolder),
+            Body::File(_) | Body::Link(_) | Body::Special(_) => Err(Refusal::NotAFolder),
         }
     }
 
@@ -237,7 +248,7 @@ impl Store {
         match &self.inode(ino)?.body {
             Body::File(file) => Ok(file),
             Body::Folder(_) => Err(Refusal::IsAFolder),
-            Body::Link(_) => Err(Refusal::NotThere),
+            Body::Link(_) | Body::Special(_) => Err(Refusal::NotThere),
         }
     }
 
@@ -253,6 +264,7 @@ impl Store {
             Body::File(file) => (InodeKind::File, file.written.len()),
             Body::Folder(_) => (InodeKind::Folder, 0),
             Body::Link(target) => (InodeKind::Link, target.len()),
+            Body::Special(special) => (InodeKind::Special(*special), 0),
         };
         Ok(About {
             kind,
@@ -288,6 +300,7 @@ impl Store {
             New::File => Body::File(File::default()),
             New::Folder => Body::Folder(Folder::default()),
             New::Link(target) => Body::Link(target),
+            New::Special(special) => Body::Special(special),
         };
         self.inodes.insert(ino, Inode { body, mode, owner: None, modified: now, touched: 0 });
         self.record([Op::Enter { folder: parent, name: name.to_owned(), ino }]);
@@ -315,8 +328,8 @@ impl Store {
         match &self.inode(ino)?.body {
             Body::Folder(_) if !folder => return Err(Refusal::IsAFolder),
             Body::Folder(inner) if !inner.written.is_empty() => return Err(Refusal::NotEmpty),
-            Body::File(_) | Body::Link(_) if folder => return Err(Refusal::NotAFolder),
-            Body::Folder(_) | Body::File(_) | Body::Link(_) => {}
+            Body::File(_) | Body::Link(_) | Body::Special(_) if folder => return Err(Refusal::NotAFolder),
+            Body::Folder(_) | Body::File(_) | Body::Link(_) | Body::Special(_) => {}
         }
         self.folder_mut(parent)?.written.remove(name);
         self.record([Op::Leave { folder: parent, name: name.to_owned(), ino }]);
@@ -360,7 +373,7 @@ impl Store {
     pub(crate) fn target(&self, ino: Ino) -> Result<&OsStr, Refusal> {
         match &self.inode(ino)?.body {
             Body::Link(target) => Ok(target),
-            Body::File(_) | Body::Folder(_) => Err(Refusal::NotThere),
+            Body::File(_) | Body::Folder(_) | Body::Special(_) => Err(Refusal::NotThere),
         }
     }
 
@@ -454,7 +467,7 @@ impl Store {
         match self.inodes.get_mut(&ino).map(|inode| &mut inode.body) {
             Some(Body::File(file)) => file.flush(mark.until),
             Some(Body::Folder(_)) => self.apply(mark.until, Some(ino)),
-            Some(Body::Link(_)) | None => {}
+            Some(Body::Link(_) | Body::Special(_)) | None => {}
         }
     }
 
@@ -488,7 +501,7 @@ impl Store {
     fn is_named(&self, ino: Ino, entries: impl Fn(&Folder) -> &BTreeMap<OsString, Ino>) -> bool {
         self.inodes.values().any(|inode| match &inode.body {
             Body::Folder(folder) => entries(folder).values().any(|own| *own == ino),
-            Body::File(_) | Body::Link(_) => false,
+            Body::File(_) | Body::Link(_) | Body::Special(_) => false,
         })
     }
 
@@ -502,7 +515,7 @@ impl Store {
             match self.inodes.remove(&ino).map(|inode| inode.body) {
                 Some(Body::File(file)) => self.bytes -= file.written.len() as u64,
                 Some(Body::Folder(_)) => self.forget_folder(ino),
-                Some(Body::Link(_)) | None => {}
+                Some(Body::Link(_) | Body::Special(_)) | None => {}
             }
         }
     }

@@ -301,7 +301,7 @@ impl Both {
                         );
                         assert!(!self.store.is_pending(ino));
                     }
-                    InodeKind::Link => unreachable!("none was made"),
+                    InodeKind::Link | InodeKind::Special(_) => unreachable!("none was made"),
                 }
             }
         }
