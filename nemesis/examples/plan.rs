@@ -22,6 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         at_most: None,
         by_command: None,
         reconfigurable: false,
+        told: nemesis::Told::ALL,
         simulated: false,
         seed: 7,
     };

@@ -25,9 +25,9 @@ pub struct Parameters {
     #[serde(with = "jiff::fmt::serde::unsigned_duration::friendly::compact::optional")]
     #[schemars(with = "Option<jiff::SignedDuration>")]
     pub at: Option<Duration>,
-    /// In place of `at`: the logical point of the run at which it starts, for example `n2 decided 500`. A simulated run
-    /// also has `n2 syncs 40`, `any starts` and `n1 sends p1a 2`: the 40th sync, the first process and the second message of a
-    /// kind since the start of the load.
+    /// In place of `at`: the logical point of the run at which it starts, for example `n2 decided 500`, `n2 syncs 40` (in the
+    /// 40th sync, with disk = "memory") or `any starts` (the first process), counted since the start of the load. A simulated
+    /// run also has `n1 sends p1a 2`: the second message of a kind.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub when: Option<Point>,
     /// In place of `at`: it starts this long after another fault.

@@ -1,5 +1,6 @@
 //! Logical points of a run, for which a fault may wait instead of a time.
 
+use crate::plan::Told;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -63,7 +64,7 @@ pub enum Sight {
     Sends(String),
 }
 
-/// A logical point: `n2 decided 500`, `leader adopted`, `any preempted 3`; in simulated runs also `n2 syncs 40`, `any starts` and
+/// A logical point: `n2 decided 500`, `leader adopted`, `any preempted 3`, `n2 syncs 40`, `any starts`; in simulated runs also
 /// `n1 sends p1a 2`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Point {
@@ -85,6 +86,16 @@ impl Point {
         match &self.event {
             Counted::Seen(sight) => Some((sight, self.count)),
             Counted::Decided | Counted::Adopted | Counted::Preempted => None,
+        }
+    }
+
+    /// Whether the nodes tell what it counts.
+    pub(crate) fn is_told(&self, told: Told) -> bool {
+        match self.event {
+            Counted::Decided => told.decided,
+            Counted::Adopted => told.adopted,
+            Counted::Preempted => told.preempted,
+            Counted::Seen(_) => false,
         }
     }
 

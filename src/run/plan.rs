@@ -9,7 +9,7 @@ use crate::spec::{Experiment, Loaded, explain};
 use crate::systems::remote;
 use history::{FORMAT_VERSION, Header};
 use jiff::Timestamp;
-use nemesis::{DiskMode, Family, PlannedFault, Trigger};
+use nemesis::{DiskMode, Family, PlannedFault, Told, Trigger};
 use node::config::{Backoff, BackoffKind, Leadership, PaxosOptions, Role};
 use report::{CheckPlan, FaultPlan, Plan, VariantPlan};
 use std::time::Duration;
@@ -279,6 +279,19 @@ impl Experiment {
         nemesis::Clocks::choose(!needed || self.spec.cluster.system.is_own())
     }
 
+    /// What its nodes tell of themselves.
+    pub(crate) fn told(&self) -> Told {
+        if self.spec.cluster.system.is_own() {
+            return Told::ALL;
+        }
+        self.spec.status.as_ref().map_or(Told::NONE, |status| Told {
+            leader: status.leads.is_some(),
+            adopted: status.term.is_some(),
+            decided: status.applied.is_some(),
+            preempted: false,
+        })
+    }
+
     /// Its faults with all random choices made.
     ///
     /// # Errors
@@ -296,6 +309,7 @@ impl Experiment {
             at_most,
             by_command,
             reconfigurable,
+            told: self.told(),
             simulated: false,
             seed,
         };

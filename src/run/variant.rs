@@ -342,10 +342,10 @@ impl LiveVariant<'_> {
         let mut healed = Ok(());
         self.phase(session, Phase::Warmup, load.warmup).await?;
         if !run.halt.is_cancelled() {
-            cluster.testbed.tape().begin();
+            cluster.testbed.begin_load().await;
             let (loaded, injected) =
                 tokio::join!(self.phase(session, Phase::Load, load.duration), self.inject());
-            cluster.testbed.tape().end();
+            cluster.testbed.end_load().await;
             // Heals everything in any case: the fault that failed may be one of several.
             let left = cluster.testbed.heal_all().await.map_err(|error| testbed_failure(&error));
             loaded?;

@@ -66,7 +66,7 @@ fn each_in_words(open: &[OpenSync]) -> String {
 }
 
 /// A description, for example `n1: 1 sync open when it struck: 00000001.log for 21 ms, …`.
-pub(super) fn in_words(node: &str, open: &[OpenSync]) -> String {
+pub(crate) fn in_words(node: &str, open: &[OpenSync]) -> String {
     format!("{node}: {} open when it struck: {}", count(open.len() as u64, "sync"), each_in_words(open))
 }
 

@@ -10,7 +10,7 @@ mod disk;
 mod entry;
 mod fault_kind;
 mod flag;
-mod in_sync;
+pub(crate) mod in_sync;
 mod network;
 mod process;
 mod proof;

@@ -13,7 +13,7 @@ mod trigger;
 
 pub use effect::FaultEffect;
 pub use error::PlanError;
-pub use options::PlanOptions;
+pub use options::{PlanOptions, Told};
 pub use planned::PlannedFault;
 pub(crate) use planning::{Aim, Moved, Others, Planning};
 pub use trigger::Trigger;
@@ -23,7 +23,7 @@ use crate::fault::Fault;
 use crate::flaky::{Flaky, Share};
 use crate::network::Mode;
 use crate::partition::CLIENTS;
-use crate::point::After;
+use crate::point::{After, Point, Sight};
 use crate::refusal::Refusal;
 use crate::select::by_name;
 use crate::spec::FaultSpec;
@@ -88,6 +88,45 @@ struct Table<'a> {
 }
 
 impl Table<'_> {
+    /// Whether a run of this kind sees a point when it is reached.
+    fn can_see(&self, point: &Point) -> Result<(), Refusal> {
+        let PlanOptions { simulated, mode, disk, .. } = self.options;
+        let (reason, help) = match point.sight() {
+            _ if *simulated => return Ok(()),
+            Some((Sight::Sends(_), _)) => (
+                format!(
+                    "only a simulated run can wait for `{point}`: the kinds of real messages are unknown"
+                ),
+                "simulate the spec with `bench sim`, or wait for \"n1 syncs 40\"",
+            ),
+            Some((Sight::Syncs, _)) if *disk != DiskMode::Memory => (
+                "the bench only sees the syncs of its own disk".to_owned(),
+                "it needs disk = \"memory\" in [cluster] (`bench doctor` shows whether that works here)",
+            ),
+            Some((Sight::Starts, _)) if *mode == Mode::Hosts => (
+                "starts on other machines are not counted".to_owned(),
+                "wait for \"leader adopted\", or remove `hosts` to run all nodes on this machine",
+            ),
+            None if !point.is_told(self.options.told) => (
+                format!("the nodes of this system do not tell when `{point}`"),
+                "add a section [status] to the spec or to the file of its system, or wait for \"n1 syncs 40\"",
+            ),
+            Some(_) | None => return Ok(()),
+        };
+        Err(Refusal::new("when", reason).help(help))
+    }
+
+    /// Whether the leader can be found, if a fault needs it.
+    fn can_find(&self, spec: &FaultSpec, aim: &Aim) -> Result<(), Refusal> {
+        if self.options.told.leader || !aim.scope.needs_leader() {
+            return Ok(());
+        }
+        let field = if spec.target.is_some() { "target" } else { "kind" };
+        let refusal = Refusal::new(field, "the nodes of this system do not tell which of them leads");
+        Err(refusal
+            .help("add `leads` to [status] in the spec or in the file of its system, or name other nodes"))
+    }
+
     /// Draws the random choices of one occurrence of a fault.
     fn add(&mut self, index: usize, (start, end): (u64, u64), trigger: Trigger) -> Result<(), Refusal> {
         let spec = &self.specs[index];
@@ -96,12 +135,8 @@ impl Table<'_> {
         {
             by_name(&[node.to_owned()], self.topology).map_err(|complaint| complaint.of("when"))?;
         }
-        if let Trigger::When(point, _) = &trigger
-            && point.sight().is_some()
-            && !self.options.simulated
-        {
-            let refusal = Refusal::new("when", format!("only a simulated run can wait for `{point}`"));
-            return Err(refusal.help("simulate the spec with `bench sim`, or wait for \"leader adopted\""));
+        if let Trigger::When(point, _) = &trigger {
+            self.can_see(point)?;
         }
         let mut action = self.faults[index].clone();
         let meets = |fault: &&PlannedFault| fault.start <= end && start <= fault.end;
@@ -119,6 +154,7 @@ impl Table<'_> {
             others,
         };
         let aim = action.aim(&mut planning)?;
+        self.can_find(spec, &aim)?;
         if let Some(at_most) = self.options.at_most {
             let hurt = action.hurt(aim.scope.resolve(self.topology, None).ok().as_ref());
             at_most.allows(self.topology, &hurt).map_err(|excess| {

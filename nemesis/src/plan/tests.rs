@@ -24,6 +24,7 @@ fn options(seed: u64) -> PlanOptions {
         at_most: None,
         by_command: None,
         reconfigurable: true,
+        told: Told::ALL,
         simulated: false,
         seed,
     }
@@ -291,6 +292,7 @@ fn clients_are_cut_off_in_labs_only() {
         at_most: None,
         by_command: None,
         reconfigurable: true,
+        told: Told::ALL,
         simulated: false,
         seed: 7,
     };
@@ -419,10 +421,40 @@ fn disk_swap_needs_two_nodes() {
 }
 
 #[test]
-fn seen_points_need_a_simulated_run() {
-    let kill = spec(json!({"kind": "kill", "target": "n1", "when": "n1 syncs 3"}));
-    let real = plan(std::slice::from_ref(&kill), &cluster(3), &options(7)).unwrap_err();
-    assert_eq!(real.field, "when");
+fn points_that_are_not_seen_are_refused() {
     let simulated = PlanOptions { simulated: true, ..options(7) };
-    assert!(plan(&[kill], &cluster(3), &simulated).is_ok());
+    let memory = PlanOptions { disk: DiskMode::Memory, mode: Mode::Lab, ..options(7) };
+    let hosts = PlanOptions { mode: Mode::Hosts, ..options(7) };
+    for (point, seen, unseen) in [
+        ("n1 syncs 3", memory, Some(options(7))),
+        ("any starts", options(7), Some(hosts)),
+        ("n1 sends p1a 2", simulated, Some(memory)),
+        ("leader adopted", hosts, None),
+    ] {
+        let kill = spec(json!({"kind": "kill", "target": "n1", "when": point}));
+        let with = |options: &PlanOptions| plan(std::slice::from_ref(&kill), &cluster(3), options);
+        assert!(with(&seen).is_ok() && with(&simulated).is_ok(), "{point}");
+        if let Some(unseen) = unseen {
+            assert_eq!(with(&unseen).unwrap_err().field, "when", "{point}");
+        }
+    }
+}
+
+#[test]
+fn leaders_that_nobody_tells_are_refused() {
+    let silent = PlanOptions { told: Told::NONE, ..options(7) };
+    for (fault, field) in [
+        (json!({"kind": "kill", "target": "leader", "at": "1s"}), "target"),
+        (json!({"kind": "partition", "shape": "leader", "at": "1s"}), "kind"),
+        (json!({"kind": "one-way", "from": "leader", "to": "n2", "at": "1s"}), "kind"),
+        (json!({"kind": "kill", "target": "n1", "when": "leader adopted"}), "when"),
+        (json!({"kind": "kill", "target": "n1", "when": "n2 decided 5"}), "when"),
+        (json!({"kind": "kill", "target": "n1", "when": "any preempted"}), "when"),
+    ] {
+        let fault = [spec(fault)];
+        assert!(plan(&fault, &cluster(3), &options(7)).is_ok(), "{fault:?}");
+        assert_eq!(plan(&fault, &cluster(3), &silent).unwrap_err().field, field, "{fault:?}");
+    }
+    let named = spec(json!({"kind": "kill", "target": "n1", "at": "1s"}));
+    assert!(plan(&[named], &cluster(3), &silent).is_ok());
 }

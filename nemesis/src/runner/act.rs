@@ -1,10 +1,14 @@
 //! Starts and ends one fault on the testbed.
 
+use super::points;
 use super::record::{FaultRecord, record};
-use crate::fault::{OnNodes, Proof, Stage, State, Strike};
+use crate::claim::Claim;
+use crate::fault::{OnNodes, Proof, Stage, State, Strike, in_sync};
 use crate::plan::PlannedFault;
 use crate::schedule::Moment;
 use crate::scope::Hit;
+use crate::testbed::Caught;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -12,6 +16,10 @@ use tokio::time::Instant;
 /// Shortest time for which a fault on the leader waits for a leader; otherwise half of its duration.
 const LEADER_PATIENCE: Duration = Duration::from_secs(1);
 const LEADER_PAUSE: Duration = Duration::from_millis(20);
+/// How long a sync for which a fault waited stays open after the fault began to strike. A paused process only stops after the answer.
+const LINGER: Duration = Duration::from_millis(20);
+/// The same where the process ends: it must not get the answer before.
+const UNTIL_ENDED: Duration = Duration::from_millis(500);
 
 /// A fault between its start and its end.
 pub(super) struct InForce {
@@ -42,8 +50,8 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
     let began = stage.recorder.now_ns();
     let tape = stage.testbed.tape();
     tape.acts(fault.fault, Moment::Start, &fault.label, &nodes);
-    let (in_force, proof) = fault.action.start(&strike(stage, fault, &hit), &mut own).await;
     let ends = fault.kind.entry().nodes == OnNodes::Restarted;
+    let (in_force, proof) = strike_in_sync(&strike(stage, fault, &hit), fault, &mut own).await;
     tape.acted(fault.fault, Moment::Start, if ends { &nodes } else { &[] });
     let at = began.min(in_force);
     let started = FaultRecord {
@@ -63,6 +71,40 @@ pub(super) async fn start(stage: &Arc<Stage>, fault: &PlannedFault, note: Option
     record(stage, fault, &started, Moment::Start, at);
     tape.add_evidence(fault.fault, Moment::Start, &started.label, &started.evidence);
     Started { record: started, in_force: Some(InForce { hit, state: own }) }
+}
+
+/// Starts a fault. If it waited for a sync, that stays open meanwhile, as far as the fault can take effect then.
+async fn strike_in_sync(strike: &Strike<'_>, fault: &PlannedFault, own: &mut State) -> (u64, Proof) {
+    let stage = strike.stage;
+    let Some(nodes) = points::of_syncs(stage, fault) else { return fault.action.start(strike, own).await };
+    let open = stage.testbed.awaited(fault.fault, &nodes).await.unwrap_or_default();
+    let ends = fault.kind.entry().nodes == OnNodes::Restarted;
+    let late = async {
+        tokio::time::sleep(if ends { UNTIL_ENDED } else { LINGER }).await;
+        // Asked again after the start, where a failure is noted.
+        let _ = stage.testbed.forgo_sync(fault.fault, &nodes).await;
+    };
+    let mut starting = pin!(fault.action.start(strike, own));
+    let (in_force, mut proof) = tokio::select! {
+        biased;
+        started = &mut starting => started,
+        () = late => starting.await,
+    };
+    end_wait(stage, fault.fault, &nodes, &open, &mut proof).await;
+    (in_force, proof)
+}
+
+/// Answers the syncs that were held until a fault struck; what was open is a part of its evidence.
+async fn end_wait(stage: &Stage, claim: Claim, nodes: &[String], open: &Caught, proof: &mut Proof) {
+    if let Err(error) = stage.testbed.forgo_sync(claim, nodes).await {
+        proof.notes.push(format!("a sync could not be answered: {error}"));
+    }
+    if open.is_empty() {
+        proof.notes.push("the sync for which it waited had ended before it struck".to_owned());
+    } else if !proof.evidence.is_empty() {
+        let lines = open.iter().map(|(node, open)| in_sync::in_words(node, open));
+        proof.evidence.splice(0..0, lines);
+    }
 }
 
 /// Ends a fault, checks that it has ended, and records it.

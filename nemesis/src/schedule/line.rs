@@ -30,12 +30,16 @@ pub struct Header {
     pub network: String,
     /// The nodes.
     pub nodes: Vec<String>,
+    /// How many syncs the disk of each node had during the load, as far as the disks are in memory.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub syncs: BTreeMap<String, u64>,
 }
 
 impl Header {
     /// The first line of a run in this version.
     pub fn new(program: String, network: String, nodes: Vec<String>) -> Self {
-        Self { schedule: FORMAT, bench: env!("CARGO_PKG_VERSION").to_owned(), program, network, nodes }
+        let bench = env!("CARGO_PKG_VERSION").to_owned();
+        Self { schedule: FORMAT, bench, program, network, nodes, syncs: BTreeMap::new() }
     }
 }
 
@@ -402,7 +406,10 @@ mod tests {
             evidence: vec!["pid 7 ended by signal 9".to_owned()],
         };
         Schedule {
-            header: Header::new("own".to_owned(), "lab".to_owned(), nodes),
+            header: Header {
+                syncs: [("n1".to_owned(), 7)].into(),
+                ..Header::new("own".to_owned(), "lab".to_owned(), nodes)
+            },
             faults: vec![fault],
             messages: vec![message(10, "n1>n2"), message(30, "n2>n1")],
             turns: vec![TurnLine { at: 5, client: 1, turn: Turn::Invoked }],

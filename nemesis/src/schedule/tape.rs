@@ -81,6 +81,8 @@ struct State {
     /// How many operations each client has invoked.
     numbers: BTreeMap<u32, u64>,
     faults: Vec<FaultLine>,
+    /// The syncs of each node: until the load began, and after its end during the load.
+    syncs: BTreeMap<String, u64>,
     followed: Option<Follower>,
 }
 
@@ -129,6 +131,7 @@ impl Tape {
             turns: Vec::new(),
             numbers: BTreeMap::new(),
             faults: Vec::new(),
+            syncs: BTreeMap::new(),
             followed: None,
         };
         Arc::new(Self {
@@ -176,9 +179,10 @@ impl Tape {
         std::thread::Builder::new().name("points".to_owned()).spawn(move || watch(&watched)).map(drop)
     }
 
-    /// The load begins.
-    pub fn begin(&self) {
+    /// The load begins, after as many syncs of each node.
+    pub(crate) fn begin(&self, syncs: BTreeMap<String, u64>) {
         let state = &mut *self.lock();
+        state.syncs = syncs;
         self.begun.store(nanos(self.base.elapsed()), Relaxed);
         self.last.store(0, Relaxed);
         self.counts.iter().for_each(|count| count.store(0, Relaxed));
@@ -193,8 +197,14 @@ impl Tape {
         self.changed.notify_all();
     }
 
-    /// The load has ended: nothing is counted or held any more.
-    pub fn end(&self) {
+    /// The load has ended, after as many syncs of each node: nothing is counted or held any more.
+    pub(crate) fn end(&self, syncs: &BTreeMap<String, u64>) {
+        let before = std::mem::take(&mut self.lock().syncs);
+        let during = |(node, now): (&String, &u64)| {
+            let before = before.get(node).copied().unwrap_or_default();
+            (node.clone(), now.saturating_sub(before))
+        };
+        self.lock().syncs = syncs.iter().map(during).collect();
         self.open.store(false, Relaxed);
         self.turn.notify_waiters();
         self.ring();
@@ -367,7 +377,10 @@ impl Tape {
             hash: format!("{:x}", message.hash),
         };
         Schedule {
-            header: Header::new(program, network, self.nodes.clone()),
+            header: Header {
+                syncs: state.syncs.clone(),
+                ..Header::new(program, network, self.nodes.clone())
+            },
             faults: state.faults.clone(),
             messages: self.messages().iter().map(message).collect(),
             turns: state.turns.clone(),

@@ -10,6 +10,7 @@
 //! be durable.
 
 use super::{Testbed, TestbedError};
+use crate::claim::Claim;
 use crate::disk::{Catch, OpenSync};
 use futures_util::future::join_all;
 use std::collections::BTreeMap;
@@ -30,6 +31,15 @@ const PAUSE: Duration = Duration::from_millis(1);
 pub(crate) type Caught = BTreeMap<String, Vec<OpenSync>>;
 
 impl Testbed {
+    /// How often each node was started; nodes that are being started or ended now are left out.
+    pub(crate) fn starts(&self) -> BTreeMap<String, u64> {
+        let started = |(name, node): (&String, &super::Node)| {
+            let process = node.process.try_lock().ok()?;
+            Some((name.clone(), u64::from(process.incarnation())))
+        };
+        self.nodes.iter().filter_map(started).collect()
+    }
+
     /// Waits at most a second until these nodes are in a sync, and holds it.
     ///
     /// Every call must be followed by the fault, and then by [`disarm`](Self::disarm).
@@ -84,6 +94,38 @@ impl Testbed {
             tokio::time::sleep(linger).await;
         }
         self.caught(nodes).await
+    }
+
+    /// Counts the syncs with changes of these nodes together, and holds the last of `count` for the fault that waits for it.
+    pub(crate) async fn wait_for_sync(
+        &self,
+        claim: Claim,
+        nodes: &[String],
+        count: u64,
+    ) -> Result<(), TestbedError> {
+        let together = nodes.len() > 1;
+        let asked = nodes
+            .iter()
+            .map(|node| self.with_disk(node, move |disk| disk.wait_for_sync(claim, count, together)));
+        join_all(asked).await.into_iter().collect()
+    }
+
+    /// The syncs that are held for a fault that waits for them.
+    pub(crate) async fn awaited(&self, claim: Claim, nodes: &[String]) -> Result<Caught, TestbedError> {
+        let mut awaited = Caught::new();
+        for node in nodes {
+            let open = self.with_disk(node, move |disk| disk.awaited(claim)).await?;
+            if !open.is_empty() {
+                awaited.insert(node.clone(), open);
+            }
+        }
+        Ok(awaited)
+    }
+
+    /// Answers what is held for a fault that waited.
+    pub(crate) async fn forgo_sync(&self, claim: Claim, nodes: &[String]) -> Result<(), TestbedError> {
+        let forgone = nodes.iter().map(|node| self.with_disk(node, move |disk| disk.forgo_sync(claim)));
+        join_all(forgone).await.into_iter().collect()
     }
 
     /// Ends the hold of syncs that the fault left open.

@@ -203,7 +203,7 @@ mod tests {
         assert!(
             gate.passes(0, 1, &segment(out, 7, SYN, b"")) && gate.passes(1, 0, &segment(back, 9, SYN, b""))
         );
-        tape.begin();
+        tape.begin(std::collections::BTreeMap::new());
         tape.invoked(0);
         assert_eq!(given.blocking_recv(), Some(Given::Release));
         assert!(!gate.passes(0, 1, &segment(out, 8, PUSH, b"decided")), "n1 may send nothing");
