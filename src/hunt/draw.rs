@@ -2,7 +2,7 @@
 
 use super::Subject;
 use crate::failure::Failure;
-use nemesis::Kind;
+use nemesis::{Kind, Told};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use std::time::Duration;
@@ -25,6 +25,8 @@ const DESTRUCTIVE: [Kind; 4] = [Kind::LoseNode, Kind::BitFlip, Kind::Truncate, K
 pub(crate) struct Choices {
     pub(super) kinds: Vec<(Kind, Vec<Parameters>)>,
     refused: Vec<(Kind, String)>,
+    /// What the nodes tell: without it no fault finds the leader or sees an election.
+    pub(super) told: Told,
 }
 
 /// Keys of a fault besides its kind and its times.
@@ -44,7 +46,7 @@ impl Choices {
         let usage = |what: String| Failure::usage(format!("--faults {}", named.join(",")), what);
         let wanted =
             named.iter().map(|name| name.parse().map_err(usage)).collect::<Result<Vec<Kind>, _>>()?;
-        let mut choices = Self { kinds: Vec::new(), refused: Vec::new() };
+        let mut choices = Self { kinds: Vec::new(), refused: Vec::new(), told: subject.told() };
         for kind in Kind::ALL.iter().copied() {
             if !wanted.is_empty() && !wanted.contains(&kind)
                 || wanted.is_empty() && DESTRUCTIVE.contains(&kind)
@@ -110,7 +112,9 @@ impl Choices {
         let parameters = &possible[rng.random_range(0..possible.len())];
         fault.extend(parameters.keys.clone());
         if parameters.takes_target {
-            fault.insert("target".to_owned(), TARGETS[rng.random_range(0..TARGETS.len())].into());
+            let targets = TARGETS.iter().filter(|target| self.told.leader || **target != "leader");
+            let targets: Vec<&str> = targets.copied().collect();
+            fault.insert("target".to_owned(), targets[rng.random_range(0..targets.len())].into());
         }
         let load = millis(load);
         let shortest = millis(SHORTEST);
@@ -167,10 +171,12 @@ pub(super) fn in_words(fault: &Table) -> String {
         None => None,
     };
     let mut words = word("kind").unwrap_or_default();
-    for key in ["shape", "target"] {
+    for key in ["shape", "target", "from"] {
         words.extend(word(key).map(|word| format!(" {word}")));
     }
-    for (key, before) in [("during", " during a "), ("at", " at "), ("when", " when "), ("for", " for ")] {
+    for (key, before) in
+        [("to", " to "), ("during", " during a "), ("at", " at "), ("when", " when "), ("for", " for ")]
+    {
         words.extend(word(key).map(|word| format!("{before}{word}")));
     }
     if let Some(after) = fault.get("after").and_then(Value::as_table) {
@@ -213,6 +219,19 @@ mod tests {
             let (one, two) = (drawn.next().unwrap(), drawn.next().unwrap());
             assert_eq!(one, two);
             assert!(subject.check(&one.0).is_ok());
+        }
+    }
+
+    #[test]
+    fn leader_that_nobody_tells_is_no_target() {
+        let subject = subject("system = \"command\"\nprogram = \"true\"\nnetwork = \"proxy\"");
+        let choices = Choices::of(&subject, &[]).unwrap();
+        assert!(choices.told == Told::NONE && choices.names().contains(&"one-way"));
+        for stream in 0..100 {
+            let mut rng = ChaCha8Rng::seed_from_u64(7);
+            rng.set_stream(stream);
+            let (faults, _) = choices.draw(&subject, &mut rng).unwrap();
+            assert!(faults.iter().all(|fault| !fault.to_string().contains("leader")), "{faults:?}");
         }
     }
 

@@ -24,6 +24,7 @@ pub(crate) use draw::Choices;
 pub(crate) use findings::{Finding, Findings};
 pub(crate) use guide::{Guide, Search};
 pub(crate) use merge::merge;
+use record::Unproven;
 pub(crate) use record::{HuntPlan, RunRecord, records};
 pub(crate) use runner::{Attempt, Runner, Share};
 pub(crate) use subject::Subject;
@@ -96,9 +97,10 @@ impl Hunt<'_> {
         let earlier = records(self.folder)?;
         let mut findings = Findings::open(self.folder)?;
         let mut answers: BTreeMap<Answer, u64> = BTreeMap::new();
-        let mut images = Images::default();
+        let (mut images, mut unproven) = (Images::default(), Unproven::default());
         for record in &earlier {
             images.add(record);
+            unproven.add(record);
             *answers.entry(record.answer).or_default() += 1;
         }
         let mut guide = self.guide(earlier.len() as u64);
@@ -116,6 +118,7 @@ impl Hunt<'_> {
             }
             record.append(self.folder)?;
             images.add(&record);
+            unproven.add(&record);
             *answers.entry(record.answer).or_default() += 1;
             self.screen.line(&record.line());
             failures = if record.answer == Answer::Failed { failures + 1 } else { 0 };
@@ -138,7 +141,7 @@ impl Hunt<'_> {
         self.screen.clear();
         // What was tried and not accepted.
         let _ = std::fs::remove_dir_all(self.folder.join("smaller"));
-        self.summary(&answers, images, &findings, begun.elapsed());
+        self.summary(&answers, (images, &unproven), &findings, begun.elapsed());
         let exit = exit(&answers, runner.is_interrupted());
         if self.as_json {
             let counts: BTreeMap<_, _> =
@@ -218,7 +221,13 @@ impl Hunt<'_> {
     }
 
     /// Says what came of it.
-    fn summary(&self, answers: &BTreeMap<Answer, u64>, images: Images, findings: &Findings, time: Duration) {
+    fn summary(
+        &self,
+        answers: &BTreeMap<Answer, u64>,
+        (images, unproven): (Images, &Unproven),
+        findings: &Findings,
+        time: Duration,
+    ) {
         let count = |answer| answers.get(&answer).copied().unwrap_or_default();
         let screen = self.screen;
         let runs: u64 = answers.values().sum();
@@ -234,6 +243,9 @@ impl Hunt<'_> {
         if images.count > 0 {
             let a_minute = images.count as f64 / (images.seconds / 60.0).max(f64::MIN_POSITIVE);
             screen.line(&format!("{} crash images, {a_minute:.0} a minute of these runs", images.count));
+        }
+        if let Some(words) = unproven.in_words() {
+            screen.line(&format!("faults without evidence, which leave a run unknown: {words}"));
         }
         for finding in findings.all() {
             screen.line(&finding.line());

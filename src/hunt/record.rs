@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::run::folder;
 use report::Answer;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::fs::{self, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::Path;
@@ -80,6 +81,9 @@ pub(crate) struct RunRecord {
     pub seconds: f64,
     /// Its faults.
     pub faults: Vec<String>,
+    /// Those that left no evidence, each with the reason.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unproven: Vec<String>,
     /// How many crash images nodes were started on, each another state of a disk.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub images: u64,
@@ -101,6 +105,7 @@ impl RunRecord {
             class: attempt.class(),
             seconds: (time.as_secs_f64() * 10.0).round() / 10.0,
             faults,
+            unproven: attempt.unproven(),
             images: attempt.images(),
         }
     }
@@ -116,7 +121,8 @@ impl RunRecord {
         let reason = if self.reason.is_empty() || self.answer == Answer::Invalid {
             String::new()
         } else {
-            format!(": {}", self.reason)
+            let unproven = self.unproven.iter().map(|fault| format!("; {fault}"));
+            format!(": {}{}", self.reason, unproven.collect::<String>())
         };
         let answer = self.answer.word();
         let images = if self.images == 0 { String::new() } else { format!(", {} images", self.images) };
@@ -159,6 +165,31 @@ pub(crate) fn records(hunt: &Path) -> Result<Vec<RunRecord>, Failure> {
     whole.lines().enumerate().map(parse).collect()
 }
 
+/// How many faults of each kind were drawn, and how many of them left no evidence.
+#[derive(Debug, Default)]
+pub(super) struct Unproven(BTreeMap<String, (u64, u64)>);
+
+impl Unproven {
+    /// Adds the faults of a run.
+    pub(super) fn add(&mut self, record: &RunRecord) {
+        let kind = |fault: &String| fault.split([' ', ':']).next().unwrap_or_default().to_owned();
+        for fault in &record.faults {
+            self.0.entry(kind(fault)).or_default().0 += 1;
+        }
+        for fault in &record.unproven {
+            self.0.entry(kind(fault)).or_default().1 += 1;
+        }
+    }
+
+    /// The kinds that ever left no evidence: `freeze 2 of 5, one-way 3 of 3`; none if each fault did.
+    pub(super) fn in_words(&self) -> Option<String> {
+        let some = self.0.iter().filter(|(_, (_, without))| *without > 0);
+        let words: Vec<String> =
+            some.map(|(kind, (all, without))| format!("{kind} {without} of {all}")).collect();
+        (!words.is_empty()).then(|| words.join(", "))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,8 +203,19 @@ mod tests {
             class: None,
             seconds: 1.5,
             faults: vec!["kill n1 at 1s".to_owned()],
+            unproven: Vec::new(),
             images: 0,
         }
+    }
+
+    #[test]
+    fn kinds_without_evidence_are_counted() {
+        let mut unproven = Unproven::default();
+        unproven.add(&record(1));
+        assert_eq!(unproven.in_words(), None);
+        let faults = ["kill n1 at 1s", "one-way n1 to n2 at 2s"].map(str::to_owned).to_vec();
+        unproven.add(&RunRecord { faults, unproven: vec!["one-way n1→n2: idle".to_owned()], ..record(2) });
+        assert_eq!(unproven.in_words().unwrap(), "one-way 1 of 1");
     }
 
     #[test]

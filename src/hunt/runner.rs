@@ -174,6 +174,17 @@ impl Attempt {
         self.class().is_some_and(|own| own.is_like(class))
     }
 
+    /// The faults that left no evidence, each with the reason if there is one.
+    pub(super) fn unproven(&self) -> Vec<String> {
+        let Ok(verdict) = &self.outcome else { return Vec::new() };
+        let faults = verdict.variants.iter().flat_map(|one| &one.faults);
+        let words = faults.filter(|fault| !fault.took_effect()).map(|fault| match &fault.why_none {
+            Some(why) => format!("{}: {why}", fault.label),
+            None => fault.label.clone(),
+        });
+        words.collect()
+    }
+
     /// How many crash images nodes were started on, each another state of a disk.
     pub(super) fn images(&self) -> u64 {
         let Ok(verdict) = &self.outcome else { return 0 };

@@ -3,6 +3,7 @@
 use crate::failure::Failure;
 use crate::sim::Simulation;
 use crate::spec::{self, Document, Loaded, Wishes, source, system};
+use nemesis::Told;
 use std::path::Path;
 use std::time::Duration;
 use toml::{Table, Value};
@@ -21,6 +22,8 @@ pub(crate) struct Subject {
     nodes: Vec<String>,
     /// Whether it is simulated, which does not depend on this machine.
     simulated: bool,
+    /// What its nodes tell of themselves.
+    told: Told,
 }
 
 impl Subject {
@@ -66,7 +69,15 @@ impl Subject {
             faults.into_iter().filter_map(|one| if let Value::Table(one) = one { Some(one) } else { None });
         let faults = faults.collect();
         let nodes = experiment.topology().names().map(str::to_owned).collect();
-        Ok(Self { name, table, faults, load: experiment.spec.load.duration, nodes, simulated: false })
+        Ok(Self {
+            name,
+            table,
+            faults,
+            load: experiment.spec.load.duration,
+            nodes,
+            simulated: false,
+            told: experiment.told(),
+        })
     }
 
     /// The same, simulated or not.
@@ -74,6 +85,11 @@ impl Subject {
     pub(crate) fn simulated(mut self, simulated: bool) -> Self {
         self.simulated = simulated;
         self
+    }
+
+    /// What its nodes tell of themselves.
+    pub(crate) fn told(&self) -> Told {
+        self.told
     }
 
     /// How long its load lasts.

@@ -29,7 +29,8 @@ pub(crate) struct Behaviour {
 }
 
 impl Behaviour {
-    /// The sum of a run of real nodes by its recorded schedule: messages by size and direction, and the points of faults.
+    /// The sum of a run of real nodes by its recorded schedule: messages by size and direction, the points of faults, and the
+    /// number of syncs.
     pub(crate) fn of_schedule(schedule: &Schedule) -> Self {
         let names = &schedule.header.nodes;
         let index = |name: &str| names.iter().position(|own| own == name);
@@ -46,7 +47,11 @@ impl Behaviour {
                 watch.sent(from, to, mix(12, quarters(bytes)));
             }
         }
-        watch.sum()
+        let mut behaviour = watch.sum();
+        let syncs: Vec<u64> =
+            names.iter().map(|name| schedule.header.syncs.get(name).copied().unwrap_or_default()).collect();
+        behaviour.sights.insert("syncs".to_owned(), syncs);
+        behaviour
     }
 }
 

@@ -44,7 +44,7 @@ impl Sights {
     }
 
     pub(super) fn is_empty(&self) -> bool {
-        self.messages.is_empty()
+        self.messages.is_empty() && self.syncs.is_empty() && self.starts.is_empty()
     }
 
     /// A point that the run had.
@@ -165,6 +165,7 @@ impl Guide<'_> {
                 Some(target) => target,
                 None => self.node(),
             },
+            "leader" if !self.choices.told.leader => self.node(),
             word => word.to_owned(),
         }
     }
@@ -195,7 +196,7 @@ impl Guide<'_> {
                 let ends = before.lasts.is_some() && self.rng.random_range(0..4) == 0;
                 Moment::After(if ends { lasts + late.min(load / 20) } else { late })
             }
-            ("adopted", _) => {
+            ("adopted", _) if self.choices.told.adopted => {
                 let count = self.rng.random_range(1..=2);
                 Moment::Point { who: "leader".to_owned(), sight: "adopted".to_owned(), count }
             }
