@@ -81,9 +81,9 @@ pub(crate) struct RunRecord {
     pub seconds: f64,
     /// Its faults.
     pub faults: Vec<String>,
-    /// Those that left no evidence, each with the reason.
+    /// Those that left no evidence.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
-    pub unproven: Vec<String>,
+    pub unproven: Vec<UnprovenFault>,
     /// How many crash images nodes were started on, each another state of a disk.
     #[serde(skip_serializing_if = "is_zero", default)]
     pub images: u64,
@@ -121,7 +121,7 @@ impl RunRecord {
         let reason = if self.reason.is_empty() || self.answer == Answer::Invalid {
             String::new()
         } else {
-            let unproven = self.unproven.iter().map(|fault| format!("; {fault}"));
+            let unproven = self.unproven.iter().map(UnprovenFault::in_words);
             format!(": {}{}", self.reason, unproven.collect::<String>())
         };
         let answer = self.answer.word();
@@ -165,6 +165,25 @@ pub(crate) fn records(hunt: &Path) -> Result<Vec<RunRecord>, Failure> {
     whole.lines().enumerate().map(parse).collect()
 }
 
+/// A fault that left no evidence.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct UnprovenFault {
+    /// The word of its kind.
+    pub kind: String,
+    /// What people read of it, with its nodes.
+    pub label: String,
+    /// Why, if that is known.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub why: Option<String>,
+}
+
+impl UnprovenFault {
+    fn in_words(&self) -> String {
+        let why = self.why.as_ref().map_or_else(String::new, |why| format!(": {why}"));
+        format!("; {}{why}", self.label)
+    }
+}
+
 /// How many faults of each kind were drawn, and how many of them left no evidence.
 #[derive(Debug, Default)]
 pub(super) struct Unproven(BTreeMap<String, (u64, u64)>);
@@ -172,12 +191,12 @@ pub(super) struct Unproven(BTreeMap<String, (u64, u64)>);
 impl Unproven {
     /// Adds the faults of a run.
     pub(super) fn add(&mut self, record: &RunRecord) {
-        let kind = |fault: &String| fault.split([' ', ':']).next().unwrap_or_default().to_owned();
         for fault in &record.faults {
-            self.0.entry(kind(fault)).or_default().0 += 1;
+            let kind = fault.split(' ').next().unwrap_or_default().to_owned();
+            self.0.entry(kind).or_default().0 += 1;
         }
         for fault in &record.unproven {
-            self.0.entry(kind(fault)).or_default().1 += 1;
+            self.0.entry(fault.kind.clone()).or_default().1 += 1;
         }
     }
 
@@ -213,9 +232,12 @@ mod tests {
         let mut unproven = Unproven::default();
         unproven.add(&record(1));
         assert_eq!(unproven.in_words(), None);
-        let faults = ["kill n1 at 1s", "one-way n1 to n2 at 2s"].map(str::to_owned).to_vec();
-        unproven.add(&RunRecord { faults, unproven: vec!["one-way n1→n2: idle".to_owned()], ..record(2) });
-        assert_eq!(unproven.in_words().unwrap(), "one-way 1 of 1");
+        let faults = ["kill n1 at 1s", "flaky n1 at 2s"].map(str::to_owned).to_vec();
+        let (kind, label, why) = ("flaky".to_owned(), "loss 5% n1".to_owned(), Some("idle".to_owned()));
+        let fault = UnprovenFault { kind, label, why };
+        assert_eq!(fault.in_words(), "; loss 5% n1: idle");
+        unproven.add(&RunRecord { faults, unproven: vec![fault], ..record(2) });
+        assert_eq!(unproven.in_words().unwrap(), "flaky 1 of 1");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Makes single runs into folders of a hunt, and counts how often a violation comes again.
 
 use super::Class;
+use super::record::UnprovenFault;
 use crate::failure::Failure;
 use crate::run::replay;
 use crate::run::taped::SCHEDULE;
@@ -174,15 +175,16 @@ impl Attempt {
         self.class().is_some_and(|own| own.is_like(class))
     }
 
-    /// The faults that left no evidence, each with the reason if there is one.
-    pub(super) fn unproven(&self) -> Vec<String> {
+    /// The faults that left no evidence.
+    pub(super) fn unproven(&self) -> Vec<UnprovenFault> {
         let Ok(verdict) = &self.outcome else { return Vec::new() };
         let faults = verdict.variants.iter().flat_map(|one| &one.faults);
-        let words = faults.filter(|fault| !fault.took_effect()).map(|fault| match &fault.why_none {
-            Some(why) => format!("{}: {why}", fault.label),
-            None => fault.label.clone(),
+        let unproven = faults.filter(|fault| !fault.took_effect()).map(|fault| UnprovenFault {
+            kind: fault.kind.clone(),
+            label: fault.label.clone(),
+            why: fault.why_none.clone(),
         });
-        words.collect()
+        unproven.collect()
     }
 
     /// How many crash images nodes were started on, each another state of a disk.
