@@ -18,7 +18,7 @@ const LEARNED_BYTES: usize = 1 << 20;
 /// The pause before the next large answer, in multiples of the time that the last one took.
 ///
 /// Without pauses, catch-up takes the processors of the others from their clients.
-const PAUSE: u32 = 4;
+const PAUSE: u32 = 8;
 
 /// The longest pause: what takes longer is the network, which catch-up does not use up.
 const PAUSE_MAX: Duration = Duration::from_millis(20);
@@ -222,7 +222,7 @@ mod tests {
 
     #[test]
     fn pause_follows_load_but_not_network() {
-        assert_eq!(pause(Duration::from_millis(2)), Duration::from_millis(8));
+        assert_eq!(pause(Duration::from_millis(2)), Duration::from_millis(16));
         assert_eq!(pause(Duration::from_millis(80)), PAUSE_MAX);
         assert_eq!(pause(Duration::MAX), PAUSE_MAX);
     }
