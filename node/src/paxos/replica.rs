@@ -508,6 +508,7 @@ impl Replica {
         }
         self.next_progress
             .min(self.catch_up.next)
+            .min(self.teacher_due())
             .min(self.proposals.wake())
             .min(self.transfer.wake())
             .min(self.reads.wake())
@@ -525,6 +526,7 @@ impl Replica {
         }
         self.transfer.tick(now);
         self.reads.tick(now, self.options.resend, &self.roster.acceptors, step);
+        self.ask_teacher(now, step);
         if self.catch_up.next <= now {
             self.catch_up.next = now + self.options.resend / 2;
             self.ask(now, step);

@@ -15,6 +15,19 @@ use std::time::Duration;
 const LEARNED_MAX: usize = 2_000;
 const LEARNED_BYTES: usize = 1 << 20;
 
+/// The pause before the next large answer, in multiples of the time that the last one took.
+///
+/// Without pauses, catch-up takes the processors of the others from their clients.
+const PAUSE: u32 = 8;
+
+/// The longest pause: what takes longer is the network, which catch-up does not use up.
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+
+/// The pause after a large answer that took this time.
+fn pause(took: Duration) -> Duration {
+    took.saturating_mul(PAUSE).min(PAUSE_MAX)
+}
+
 /// The data that a replica learned from others until it was level.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Learned {
@@ -35,6 +48,10 @@ pub(super) struct CatchUp {
     pub(super) others: BTreeMap<NodeId, Slot>,
     /// The time of the next request.
     pub(super) next: Duration,
+    /// The time of the last request for decisions.
+    asked: Duration,
+    /// The replica that answers next, and the time at which it is asked.
+    teacher: Option<(Duration, NodeId)>,
     /// The time since which the replica has lagged without applying a slot.
     pub(super) lagging_since: Option<Duration>,
     /// The data that it learned from other replicas until it was level.
@@ -121,14 +138,32 @@ impl Replica {
         slot_out: Slot,
         step: &mut Step,
     ) {
+        let bytes: usize = decisions.iter().map(|decided| decided.command.size()).sum();
+        let large = decisions.len() >= LEARNED_MAX / 2 || bytes >= LEARNED_BYTES / 2;
         let taught = self.decided(now, decisions, step);
         self.heard(from, slot_out);
         if self.catch_up.learned.level_at.is_none() && self.slot_out >= slot_out.max(1) {
             self.catch_up.learned.level_at = Some(now);
         }
         if slot_out > self.slot_out && taught > 0 {
-            step.send.push((from, Message::Learn { from: self.slot_out }));
-            self.catch_up.next = now + self.options.resend;
+            let took = now.saturating_sub(self.catch_up.asked);
+            let pause = if large { pause(took) } else { Duration::ZERO };
+            self.catch_up.teacher = Some((now + pause, from));
+            self.catch_up.next = now + pause + self.options.resend;
+            self.ask_teacher(now, step);
+        }
+    }
+
+    /// The time at which [`ask_teacher`](Self::ask_teacher) has work.
+    pub(super) fn teacher_due(&self) -> Duration {
+        self.catch_up.teacher.map_or(Duration::MAX, |(due, _)| due)
+    }
+
+    /// Asks the replica that has more decisions for them, after the pause.
+    pub(super) fn ask_teacher(&mut self, now: Duration, step: &mut Step) {
+        if let Some((_, teacher)) = self.catch_up.teacher.take_if(|(due, _)| *due <= now) {
+            self.catch_up.asked = now;
+            step.send.push((teacher, Message::Learn { from: self.slot_out }));
         }
     }
 
@@ -143,6 +178,7 @@ impl Replica {
             step.send.push(question);
             return;
         }
+        self.catch_up.asked = now;
         let others = self.roster.replicas.iter().filter(|&&node| node != self.roster.me);
         if self.catch_up.learned.level_at.is_none() {
             if self.roster.replicas.len() == 1 {
@@ -177,5 +213,17 @@ impl Replica {
                 self.propose_for(now, slot, Arc::new(Command::no_op()), step);
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pause_follows_load_but_not_network() {
+        assert_eq!(pause(Duration::from_millis(2)), Duration::from_millis(16));
+        assert_eq!(pause(Duration::from_millis(80)), PAUSE_MAX);
+        assert_eq!(pause(Duration::MAX), PAUSE_MAX);
     }
 }
