@@ -23,7 +23,10 @@ pub use fault_event::{
     NodeRestart,
 };
 pub use operation::{Operation, Outcome, OutcomeClass};
-pub use operations::{Iter, OperationRef, Operations, OutcomeRef, ToOperations};
+pub use operations::{
+    Atom, Content, Iter, OperationRef, Operations, OutcomeRef, Step, StepKind, Steps, StepsIter,
+    ToOperations, TransactionRef,
+};
 pub use pair::{PairError, pair, pair_columns};
 pub use phrases::{CRASH_IMAGE, INSIDE_SECTOR, ONLY_FOLDERS};
 pub use read::{FORMAT_VERSION, History, ReadError, read_jsonl};

@@ -6,7 +6,7 @@ use super::cycles::{self, Edge};
 use super::findings::Findings;
 use super::graph::{Graph, Link, kind};
 use super::observed::Observed;
-use super::parse::{NONE, Transactions, brief, parse};
+use super::parse::{NONE, Transactions, parse};
 use super::verdict::Workload;
 use super::view::{self, Missed};
 use super::{list_append, orders, rw_register};
@@ -163,7 +163,7 @@ fn words(observed: &Observed<'_, '_>, view: View, missed: &Missed, writer: &str,
     }
     let read = observed.reads[missed.read as usize];
     let reader = transactions.txns[read.txn as usize].operation;
-    let key = brief(transactions.keys[read.key as usize]);
+    let key = transactions.shown_key(read.key);
     let had_to = match view {
         View::Monotonic => "had read from it before",
         View::Atomic => "read from it, too",
