@@ -1,12 +1,14 @@
 //! Memory by construction: judging a history from its file holds a fixed number of bytes for each operation.
 //!
-//! `cargo test --release -p checker --test memory -- --ignored` judges ten million operations.
+//! `cargo test --release -p checker --test memory -- --ignored` judges ten million operations, and a million transactions.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 #![allow(unsafe_code, reason = "an allocator that counts has no safe form")]
 
+use checker::Answer;
 use checker::limits::Limits;
-use checker::linearizability::{Model, Verdict, check};
+use checker::linearizability::{self, Model, Verdict};
+use checker::transactions::{self, Options, Workload};
 use history::{Operations, read_operations};
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::cell::Cell;
@@ -51,9 +53,19 @@ static ALLOCATOR: Counting = Counting;
 const CLIENTS: usize = 10;
 const KEYS_A_CLIENT: usize = 100;
 
+/// What a history has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Load {
+    /// In even rounds clients write a unique value, in odd ones they read it again.
+    Register,
+    /// Transactions read a list and append to it, until it has so many elements.
+    Lists(usize),
+}
+
 /// The bytes of a history that is made while it is read. In each round every client begins an operation, then every
-/// one ends it: in even rounds they write a unique value, in odd ones they read it again.
+/// one ends it.
 struct Generated {
+    load: Load,
     operations: usize,
     next: usize,
     line: String,
@@ -61,9 +73,12 @@ struct Generated {
 }
 
 impl Generated {
-    fn new(operations: usize) -> Self {
-        let header = r#"{"history":1,"spec":"large","variant":"main","model":"register","seed":7,"started":"2026-11-23T10:00:00Z"}"#;
-        Self { operations, next: 0, line: format!("{header}\n"), at: 0 }
+    fn new(load: Load, operations: usize) -> Self {
+        let model = if load == Load::Register { "register" } else { "list-append" };
+        let header = format!(
+            r#"{{"history":1,"spec":"large","variant":"main","model":"{model}","seed":7,"started":"2026-11-23T10:00:00Z"}}"#
+        );
+        Self { load, operations, next: 0, line: format!("{header}\n"), at: 0 }
     }
 
     fn advance(&mut self) {
@@ -76,12 +91,9 @@ impl Generated {
         self.next += 1;
         let (round, client) = (event / (2 * CLIENTS), event % CLIENTS);
         let begins = event % (2 * CLIENTS) < CLIENTS;
-        let key = client * KEYS_A_CLIENT + round / 2 % KEYS_A_CLIENT;
-        let written = round / 2 * CLIENTS + client;
-        let (f, value) = match (round % 2, begins) {
-            (0, _) => ("write", written.to_string()),
-            (_, true) => ("read", "null".to_owned()),
-            (_, false) => ("read", written.to_string()),
+        let what = match self.load {
+            Load::Register => register(round, client, begins),
+            Load::Lists(length) => lists(round, client, begins, length),
         };
         let (kind, more) = if begins {
             ("invoke", format!(r#","client":{client},"node":"n1","phase":"load""#))
@@ -89,12 +101,26 @@ impl Generated {
             ("ok", String::new())
         };
         let time = event * 1000;
-        writeln!(
-            self.line,
-            r#"{{"time":{time},"process":{client},"type":"{kind}","f":"{f}","key":"k{key}","value":{value}{more}}}"#
-        )
-        .unwrap();
+        writeln!(self.line, r#"{{"time":{time},"process":{client},"type":"{kind}",{what}{more}}}"#).unwrap();
     }
+}
+
+fn register(round: usize, client: usize, begins: bool) -> String {
+    let key = client * KEYS_A_CLIENT + round / 2 % KEYS_A_CLIENT;
+    let written = round / 2 * CLIENTS + client;
+    let (f, value) = match (round % 2, begins) {
+        (0, _) => ("write", written.to_string()),
+        (_, true) => ("read", "null".to_owned()),
+        (_, false) => ("read", written.to_string()),
+    };
+    format!(r#""f":"{f}","key":"k{key}","value":{value}"#)
+}
+
+fn lists(round: usize, client: usize, begins: bool, length: usize) -> String {
+    let key = round / length * CLIENTS + client;
+    let list: Vec<usize> = (round / length * length..round).collect();
+    let found = if begins { "null".to_owned() } else { format!("{list:?}") };
+    format!(r#""f":"txn","value":[["r",{key},{found}],["append",{key},{round}]]"#).replace(", ", ",")
 }
 
 impl Read for Generated {
@@ -110,35 +136,65 @@ impl Read for Generated {
     }
 }
 
-/// What a check may hold for each operation.
-const BYTES_AN_OPERATION: usize = 160;
-/// What the operations may take of it.
-const BYTES_AN_OPERATION_IN_COLUMNS: usize = 64;
+/// What the operations of a history, and the check of them, may hold.
+struct Bounds {
+    /// Bytes for each operation once it is read.
+    in_columns: usize,
+    /// Bytes for each operation at any time.
+    at_the_peak: usize,
+}
+
+const REGISTER: Bounds = Bounds { in_columns: 64, at_the_peak: 160 };
+const LISTS: Bounds = Bounds { in_columns: 200, at_the_peak: 600 };
+
 /// What it may hold beside them, however short the history.
 const BESIDE: usize = 8 << 20;
 
-fn judged_within_its_memory(count: usize) {
+fn judged_within_its_memory(load: Load, count: usize, bounds: &Bounds) {
     assert!(count.is_multiple_of(2 * CLIENTS), "rounds are whole");
     let before = LIVE.get();
     PEAK.set(before);
     let held = |bytes: isize| usize::try_from(bytes - before).unwrap();
-    let operations: Operations = read_operations(BufReader::new(Generated::new(count))).unwrap().operations;
+    let operations: Operations =
+        read_operations(BufReader::new(Generated::new(load, count))).unwrap().operations;
     let in_columns = held(LIVE.get());
-    let verdict = check(&operations, Model::Register, &Limits::DEFAULT);
+    match load {
+        Load::Register => {
+            let verdict = linearizability::check(&operations, Model::Register, &Limits::DEFAULT);
+            assert!(
+                matches!(verdict, Verdict::Valid { operations, .. } if operations == count),
+                "{verdict:?}"
+            );
+        }
+        Load::Lists(_) => {
+            let verdict = transactions::check(&operations, &Options::new(Workload::ListAppend));
+            assert_eq!((verdict.answer, verdict.transactions), (Answer::Valid, count));
+        }
+    }
     let peak = held(PEAK.get());
-    println!("{} bytes an operation, {} at the peak", in_columns / count, peak / count);
-    assert!(matches!(verdict, Verdict::Valid { operations, .. } if operations == count), "{verdict:?}");
-    assert!(in_columns <= BESIDE + BYTES_AN_OPERATION_IN_COLUMNS * count, "{in_columns} bytes in columns");
-    assert!(peak <= BESIDE + BYTES_AN_OPERATION * count, "{peak} bytes at the peak");
+    println!("{load:?}: {} bytes an operation, {} at the peak", in_columns / count, peak / count);
+    assert!(in_columns <= BESIDE + bounds.in_columns * count, "{in_columns} bytes in columns");
+    assert!(peak <= BESIDE + bounds.at_the_peak * count, "{peak} bytes at the peak");
 }
 
 #[test]
 fn memory_follows_the_number_of_operations() {
-    judged_within_its_memory(300_000);
+    judged_within_its_memory(Load::Register, 300_000, &REGISTER);
+}
+
+#[test]
+fn memory_follows_the_number_of_transactions() {
+    judged_within_its_memory(Load::Lists(32), 40_000, &LISTS);
 }
 
 #[test]
 #[ignore = "takes half a minute without optimisation"]
 fn ten_million_operations_fit_too() {
-    judged_within_its_memory(10_000_000);
+    judged_within_its_memory(Load::Register, 10_000_000, &REGISTER);
+}
+
+#[test]
+#[ignore = "takes half a minute without optimisation"]
+fn million_transactions_fit_too() {
+    judged_within_its_memory(Load::Lists(32), 1_000_000, &LISTS);
 }

@@ -60,6 +60,13 @@ pub(super) fn settle(
     }
 }
 
+/// The operations on the store's revision.
+fn counted(operations: &Operations) -> impl Iterator<Item = OperationRef<'_>> {
+    let all = 0..operations.len();
+    all.filter(|index| operations.key(*index) == Some(formats::STORE_REVISION))
+        .map(|index| operations.at(index))
+}
+
 /// Whether the store's revision goes back, or counts two changes as one. Others who write only make it grow.
 fn goes_back(operations: &Operations) -> bool {
     let revision = |operation: OperationRef<'_>| match (operation.f, operation.outcome) {
@@ -67,9 +74,8 @@ fn goes_back(operations: &Operations) -> bool {
         ("cas", OutcomeRef::Ok(_)) => operation.argument[1].as_i64().map(|revision| (revision, true)),
         _ => None,
     };
-    let counted = operations.iter().filter(|operation| operation.key == Some(formats::STORE_REVISION));
     let mut events: Vec<(usize, bool, i64, bool)> = Vec::new();
-    for operation in counted {
+    for operation in counted(operations) {
         if let (Some((revision, changes)), Some(completed)) = (revision(operation), operation.completed) {
             events.extend([
                 (operation.invoked, false, revision, changes),
@@ -90,9 +96,8 @@ fn goes_back(operations: &Operations) -> bool {
 
 /// Whether each revision that the store counted is that of a change in the file, so that nobody else wrote.
 fn counts_all(operations: &Operations) -> bool {
-    let counted = operations.iter().filter(|operation| operation.key == Some(formats::STORE_REVISION));
     let (mut made, mut seen) = (BTreeSet::new(), BTreeSet::new());
-    for operation in counted.filter(|operation| matches!(operation.outcome, OutcomeRef::Ok(_))) {
+    for operation in counted(operations).filter(|operation| matches!(operation.outcome, OutcomeRef::Ok(_))) {
         match (operation.f, operation.outcome) {
             ("cas", _) => made.extend(operation.argument[1].as_i64()),
             (_, OutcomeRef::Ok(revision)) => seen.extend(revision.as_i64()),

@@ -39,7 +39,7 @@ pub(crate) fn run(arguments: &Convert) -> Result<Exit, Failure> {
     for note in &read.notes {
         anstream::eprintln!("{note}");
     }
-    let written = formats::write(&read.events, &read.header, to)
+    let written = formats::write(&read.events(), &read.header, to)
         .map_err(|error| Failure::usage(&location, format!("cannot be written as {to}: {error}")))?;
     match &arguments.output {
         Some(path) => std::fs::write(path, written).map_err(|error| Failure::io(path, &error))?,

@@ -12,8 +12,8 @@
 //! assert_eq!(history.format, Format::JepsenLog);
 //! assert_eq!(history.model()?, "cas-register");
 //! // Here a failed compare-and-set means that the value differed: as good as a read.
-//! assert_eq!(history.events[1].error.as_deref(), Some("precondition"));
-//! let edn = write(&history.events, &history.header, Format::JepsenEdn)?;
+//! assert_eq!(history.events()[1].error.as_deref(), Some("precondition"));
+//! let edn = write(&history.events(), &history.header, Format::JepsenEdn)?;
 //! assert!(edn.starts_with(b"{:index 0, :time 0, :type :invoke, :process 4, :f :cas, :value [1 2]}"));
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```

@@ -5,11 +5,12 @@ use super::{
     fault::Fault, independent, model, order, order::Order, processes, stamp,
 };
 use history::{
-    Converted, Event, FORMAT_VERSION, Header, Kind, Operation, Operations, PairError, Process, pair,
-    pair_columns,
+    Converted, Event, FORMAT_VERSION, Header, Kind, Operation, Operations, PairError, Process,
+    RegisterAccess, RegisterTransaction, pair, pair_columns, register_events, register_operations,
 };
 use rustc_hash::FxHashMap;
 use serde_json::Value;
+use std::borrow::Cow;
 
 /// A file that was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,8 +20,9 @@ pub struct Read {
     /// What the events belong to; made up where the file does not say (spec `converted`, seed 0, the year
     /// 1970).
     pub header: Header,
-    /// The events in their order. Times never decrease; where a file has none they count the events.
-    pub events: Vec<Event>,
+    events: Vec<Event>,
+    /// The transactions of a file that has sessions of them, and no events.
+    transactions: Vec<RegisterTransaction>,
     /// What is known of the model.
     pub model: ModelGuess,
     /// What was guessed and why, and what was left out or changed; a sentence each.
@@ -44,16 +46,33 @@ impl Read {
         self.model.name()
     }
 
+    /// The events in their order. Times never decrease; where a file has none they count the events.
+    pub fn events(&self) -> Cow<'_, [Event]> {
+        if self.transactions.is_empty() {
+            Cow::Borrowed(&self.events)
+        } else {
+            Cow::Owned(register_events(&self.transactions))
+        }
+    }
+
     /// The operations, paired process by process.
     pub fn operations(&self) -> Result<Vec<Operation>, ReadError> {
-        let operations = pair(&self.events).map_err(|error| self.located(&error))?;
-        Ok(self.ordered(operations, self.events.len()))
+        let events = self.events();
+        let operations = pair(&events).map_err(|error| self.located(&error))?;
+        Ok(self.ordered(operations, events.len()))
     }
 
     /// The operations, as [`operations`](Self::operations) gives them, in columns. The events move into them and are
     /// gone.
     pub fn take_operations(&mut self) -> Result<Operations, ReadError> {
         let events = std::mem::take(&mut self.events);
+        let transactions = std::mem::take(&mut self.transactions);
+        if !transactions.is_empty() {
+            let count = 2 * transactions.len();
+            let mut operations = register_operations(transactions);
+            operations.end_later(count);
+            return Ok(operations);
+        }
         let count = events.len();
         let mut operations = pair_columns(events).map_err(|error| self.located(&error))?;
         if self.order == Order::Sessions {
@@ -122,7 +141,8 @@ pub(super) fn finish(
     let model = match (&options.model, &draft.header) {
         (Some(said), _) => ModelGuess::Said(said.clone()),
         (None, Some(header)) => ModelGuess::Said(header.model.clone()),
-        (None, None) => model::guess(&draft.events, options.initial),
+        (None, None) if draft.transactions.is_empty() => model::guess(&draft.events, options.initial),
+        (None, None) => model::guess(&register_events(&sample(&draft.transactions)), options.initial),
     };
     if let (Some(said), true) = (&options.model, format.is_foreign()) {
         model::refuse(said, &draft)?;
@@ -144,6 +164,7 @@ pub(super) fn finish(
         format,
         header,
         events: draft.events,
+        transactions: draft.transactions,
         model,
         notes: draft.notes,
         unjudged: draft.unjudged,
@@ -153,6 +174,18 @@ pub(super) fn finish(
         reorders: draft.ties_chosen,
         lines: draft.lines,
     })
+}
+
+/// The first transactions that do each thing, from which the model is guessed.
+fn sample(transactions: &[RegisterTransaction]) -> Vec<RegisterTransaction> {
+    let accesses = [RegisterAccess::Write, RegisterAccess::Read, RegisterAccess::ReadNothing];
+    let pairs = accesses.into_iter().flat_map(|access| [(access, true), (access, false)]);
+    let first = |(access, committed)| {
+        transactions.iter().find(|transaction| {
+            transaction.committed == committed && transaction.steps.iter().any(|step| step.access == access)
+        })
+    };
+    pairs.filter_map(first).cloned().collect()
 }
 
 /// Notes a model that was guessed.

@@ -14,6 +14,7 @@ mod pair;
 mod phrases;
 mod read;
 mod read_operations;
+mod sessions;
 mod write;
 
 pub use converted::Converted;
@@ -23,11 +24,15 @@ pub use fault_event::{
     NodeRestart,
 };
 pub use operation::{Operation, Outcome, OutcomeClass};
-pub use operations::{Iter, OperationRef, Operations, OutcomeRef, ToOperations};
+pub use operations::{
+    Atom, Content, Iter, OperationRef, Operations, OutcomeRef, Step, StepKind, Steps, StepsIter,
+    ToOperations, TransactionRef,
+};
 pub use pair::{PairError, pair, pair_columns};
 pub use phrases::{CRASH_IMAGE, INSIDE_SECTOR, ONLY_FOLDERS};
 pub use read::{FORMAT_VERSION, History, ReadError, read_jsonl};
 pub use read_operations::{ReadOperationsError, RecordedOperations, read_operations};
+pub use sessions::{RegisterAccess, RegisterStep, RegisterTransaction, register_events, register_operations};
 pub use write::{write_event, write_header};
 
 /// Keeps the example in the README compiling.

@@ -3,18 +3,30 @@
 //! It understands the lines that clients write: no escapes, no floats, integers of at most 18 digits. For every other
 //! line the answer is none, and the general parser decides what it is.
 
-use super::operations::Given;
+use super::operations::{Atom, Given, Packer, StepKind};
 use super::pair::ClientEvent;
 use super::{Kind, Phase};
 use serde_json::Value;
 
 /// How deep arrays nest here; deeper ones are left to the general parser.
 const MAX_DEPTH: usize = 8;
+/// How deep the values of a micro-operation stand.
+const ATOM_DEPTH: usize = 2;
 /// Digits of an integer that surely fits.
 const DIGITS: usize = 18;
 
 /// The event of a client that a line holds, without its line feed; none if the line is unusual in any way.
-pub(crate) fn client_event(line: &[u8]) -> Option<ClientEvent<'_>> {
+/// Micro-operations are packed.
+pub(crate) fn client_event<'a>(line: &'a [u8], packer: &mut Packer<'_>) -> Option<ClientEvent<'a>> {
+    let mark = packer.mark();
+    let event = event(line, packer);
+    if event.is_none() {
+        packer.reset(mark);
+    }
+    event
+}
+
+fn event<'a>(line: &'a [u8], packer: &mut Packer<'_>) -> Option<ClientEvent<'a>> {
     let mut scan = Scan { line, at: 0 };
     let mut fields = Fields::default();
     scan.skip(b'{')?;
@@ -22,7 +34,7 @@ pub(crate) fn client_event(line: &[u8]) -> Option<ClientEvent<'_>> {
         scan.skip(b'"')?;
         let name = scan.until_quote()?;
         scan.skip(b':')?;
-        fields.read(name, &mut scan)?;
+        fields.read(name, &mut scan, packer)?;
         match scan.next()? {
             b',' => {}
             b'}' => break,
@@ -55,7 +67,7 @@ struct Fields<'a> {
 const REQUIRED: u16 = 0b1111;
 
 impl<'a> Fields<'a> {
-    fn read(&mut self, name: &str, scan: &mut Scan<'a>) -> Option<()> {
+    fn read(&mut self, name: &str, scan: &mut Scan<'a>, packer: &mut Packer<'_>) -> Option<()> {
         let field = match name {
             "time" => {
                 self.time = scan.number()?;
@@ -78,7 +90,10 @@ impl<'a> Fields<'a> {
                 4
             }
             "value" => {
-                self.value = Some(scan.given()?);
+                self.value = Some(match scan.steps(packer) {
+                    Some(steps) => steps,
+                    None => scan.given()?,
+                });
                 5
             }
             "error" => {
@@ -234,6 +249,76 @@ impl<'a> Scan<'a> {
             b'-' | b'0'..=b'9' => Given::Integer(self.integer()?),
             _ => Given::Owned(self.value(0)?),
         })
+    }
+
+    /// Micro-operations; for any other value none, with nothing read.
+    fn steps(&mut self, packer: &mut Packer<'_>) -> Option<Given<'a>> {
+        if !self.line[self.at..].starts_with(b"[[\"") {
+            return None;
+        }
+        let (at, mark) = (self.at, packer.mark());
+        let packed = self.packed(packer);
+        if packed.is_none() {
+            self.at = at;
+            packer.reset(mark);
+        }
+        packed.map(Given::Packed)
+    }
+
+    fn packed(&mut self, packer: &mut Packer<'_>) -> Option<u32> {
+        let start = packer.begin()?;
+        self.skip(b'[')?;
+        loop {
+            self.skip(b'[')?;
+            let kind = StepKind::of(self.text()?)?;
+            self.skip(b',')?;
+            let key = self.atom(packer)?;
+            packer.step(start, kind, key);
+            if self.peek()? == b',' {
+                self.at += 1;
+                self.content(kind, packer)?;
+            }
+            self.skip(b']')?;
+            match self.next()? {
+                b',' => {}
+                b']' => return Some(start),
+                _ => return None,
+            }
+        }
+    }
+
+    /// What a micro-operation has behind its key.
+    fn content(&mut self, kind: StepKind, packer: &mut Packer<'_>) -> Option<()> {
+        if kind != StepKind::Read || self.peek()? != b'[' {
+            let value = self.atom(packer)?;
+            packer.one(value);
+            return Some(());
+        }
+        self.at += 1;
+        let list = packer.list();
+        if self.peek()? == b']' {
+            self.at += 1;
+            return Some(());
+        }
+        loop {
+            let element = self.atom(packer)?;
+            packer.element(list, element);
+            match self.next()? {
+                b',' => {}
+                b']' => return Some(()),
+                _ => return None,
+            }
+        }
+    }
+
+    fn atom(&mut self, packer: &mut Packer<'_>) -> Option<Atom> {
+        match self.peek()? {
+            b'0'..=b'9' => packer.natural(self.number()?),
+            b'-' => packer.integer(self.integer()?),
+            b'"' => packer.text(self.text()?),
+            b'n' => self.word(b"null").map(|()| Atom::NULL),
+            _ => packer.atom(&self.value(ATOM_DEPTH)?),
+        }
     }
 
     fn value(&mut self, depth: usize) -> Option<Value> {

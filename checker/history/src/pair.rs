@@ -1,6 +1,6 @@
 //! Pairs events into operations, process by process.
 
-use super::operations::{Builder, Completion, Given, Invocation, Operations};
+use super::operations::{Builder, Completion, Given, Invocation, Operations, Packer, Steps};
 use super::{Event, Kind, Operation, Phase, Process};
 
 /// Why the events are not a history: a process did what no process can do.
@@ -152,6 +152,11 @@ impl Pairs {
         self.builder.finish()
     }
 
+    /// What packs the micro-operations of the next event.
+    pub(crate) fn packer(&mut self) -> Packer<'_> {
+        self.builder.packer()
+    }
+
     /// Adds any event, also one of the nemesis.
     pub(crate) fn add_event(&mut self, index: usize, event: &Event) -> Result<(), PairError> {
         self.add_values(
@@ -228,7 +233,8 @@ impl Pairs {
     }
 
     fn complete(&mut self, open: u32, index: usize, event: ClientEvent<'_>) -> Result<(), PairError> {
-        let operation = self.builder.operations().at(open as usize);
+        // It has not ended, so that its steps are those of its argument.
+        let operation = self.builder.operations().transaction(open as usize);
         let same_key = event.key.is_none() || event.key == operation.key;
         if event.f != operation.f || !same_key {
             return Err(PairError::Mismatch {
@@ -240,7 +246,11 @@ impl Pairs {
             });
         }
         let update = matches!(operation.f, "write" | "put" | "append" | "enqueue" | "push");
-        let argues = update && operation.argument.is_null() && event.kind == Kind::Ok;
+        let says_nothing = matches!(operation.steps, Steps::Other(argument) if argument.is_null());
+        let argues = update && says_nothing && event.kind == Kind::Ok;
+        if event.kind != Kind::Ok {
+            self.builder.discard(&event.value);
+        }
         let how = match event.kind {
             Kind::Ok => Completion::Ok(event.value),
             Kind::Fail => Completion::Fail { error: event.error, actual: event.actual },

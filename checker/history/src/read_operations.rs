@@ -60,7 +60,8 @@ pub fn read_operations(mut input: impl BufRead) -> Result<RecordedOperations, Re
             break;
         }
         let index = line - 2;
-        let time = if let Some(event) = text.strip_suffix(b"\n").and_then(client_event) {
+        let line_text = text.strip_suffix(b"\n");
+        let time = if let Some(event) = line_text.and_then(|text| client_event(text, &mut pairs.packer())) {
             let time = event.time;
             if time >= before {
                 pairs.add(index, event)?;

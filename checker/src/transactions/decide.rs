@@ -6,9 +6,9 @@ use super::cycles::{self, Edge};
 use super::findings::Findings;
 use super::graph::{Graph, Link, kind};
 use super::observed::Observed;
-use super::parse::{NONE, Transactions, brief, parse};
+use super::parse::{NONE, Transactions, parse};
 use super::verdict::Workload;
-use super::view::{self, Missed};
+use super::view::{self, Extent, Missed};
 use super::{list_append, orders, rw_register};
 use crate::limits::Limits;
 use history::Operations;
@@ -125,20 +125,32 @@ impl<'a> Analysis<'a> {
         findings: &mut Findings,
         limits: &Limits<'_>,
     ) -> bool {
-        let Some(missed) = view::missed(observed, view, limits) else { return false };
-        let name = Name::NoView(view, order);
-        let mut links = Vec::with_capacity(missed.len());
-        for (index, missed) in (0..).zip(&missed) {
-            if missed.instead == NONE {
-                let read = observed.reads[missed.read as usize];
-                let words = || (vec![read.txn, missed.writer], words(observed, view, missed, "T2", "T1"));
-                findings.add(observed.transactions, name, words);
-            } else {
-                links.push((missed.writer, Link { to: missed.instead, kind: kind::VIEW, why: index }));
-            }
-        }
         let beside = if view::is_ordered(view, order) { kind::PROCESS } else { 0 };
-        let graph = self.graph().with(kind::WW | kind::WR | beside, &links);
+        let kinds = kind::WW | kind::WR | beside;
+        let mut missed = Vec::new();
+        if view::has_known_pairs(view) {
+            let Some(news) = view::missed(observed, view, Extent::News, limits) else { return false };
+            let mut found = news.iter().any(|missed| missed.instead == NONE);
+            let graph = self.graph().with(kinds, &links(&news));
+            let finished = cycles::find_with(&graph, kind::VIEW, limits, &mut |_| found = true);
+            if !found {
+                return finished;
+            }
+            missed = news;
+        }
+        match view::missed(observed, view, Extent::All, limits) {
+            Some(all) => missed = all,
+            // What was found is wrong without the others, too.
+            None if !missed.is_empty() => {}
+            None => return false,
+        }
+        let name = Name::NoView(view, order);
+        for missed in missed.iter().filter(|missed| missed.instead == NONE) {
+            let read = observed.reads[missed.read as usize];
+            let words = || (vec![read.txn, missed.writer], words(observed, view, missed, "T2", "T1"));
+            findings.add(observed.transactions, name, words);
+        }
+        let graph = self.graph().with(kinds, &links(&missed));
         cycles::find_with(&graph, kind::VIEW, limits, &mut |edges| {
             findings.add_cycle(observed.transactions, name, edges, &|edge, from, to| match edge.kind {
                 kind::VIEW => words(observed, view, &missed[edge.why as usize], from, to),
@@ -146,6 +158,14 @@ impl<'a> Analysis<'a> {
             });
         })
     }
+}
+
+/// The edges of pairs.
+fn links(missed: &[Missed]) -> Vec<(u32, Link)> {
+    let pairs = (0..).zip(missed).filter(|(_, missed)| missed.instead != NONE);
+    let link =
+        |(why, missed): (u32, &Missed)| (missed.writer, Link { to: missed.instead, kind: kind::VIEW, why });
+    pairs.map(link).collect()
 }
 
 /// Why a writer's version came before the one that was read instead.
@@ -163,7 +183,7 @@ fn words(observed: &Observed<'_, '_>, view: View, missed: &Missed, writer: &str,
     }
     let read = observed.reads[missed.read as usize];
     let reader = transactions.txns[read.txn as usize].operation;
-    let key = brief(transactions.keys[read.key as usize]);
+    let key = transactions.shown_key(read.key);
     let had_to = match view {
         View::Monotonic => "had read from it before",
         View::Atomic => "read from it, too",

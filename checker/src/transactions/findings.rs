@@ -4,7 +4,7 @@ use super::anomaly::Name;
 use super::consistency::Excluded;
 use super::cycles::Edge;
 use super::graph::kind;
-use super::parse::{Access, Fate, Transactions, brief};
+use super::parse::{Access, Fate, Transactions};
 use super::verdict::{Anomaly, Dependency, Workload};
 use crate::certificate::transactions::Moment;
 use std::collections::BTreeMap;
@@ -192,12 +192,17 @@ fn in_words(transactions: &Transactions<'_>, number: u32) -> String {
         .iter()
         .take(STEPS)
         .map(|step| {
-            let key = brief(transactions.keys[step.key as usize]);
+            let key = transactions.shown_key(step.key);
             match step.access {
-                Access::Read(value) if txn.fate == Fate::Committed => format!("r {key} → {}", brief(value)),
+                Access::Read(read) if txn.fate == Fate::Committed => {
+                    format!("r {key} → {}", transactions.shown_read(read))
+                }
                 Access::Read(_) => format!("r {key}"),
                 Access::Write(element) => {
-                    format!("{write} {key} {}", brief(transactions.elements[element as usize].value))
+                    format!(
+                        "{write} {key} {}",
+                        transactions.shown(transactions.elements[element as usize].value)
+                    )
                 }
             }
         })

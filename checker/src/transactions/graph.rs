@@ -134,6 +134,7 @@ impl Graph {
             start = end;
         }
         self.links.truncate(kept as usize);
+        self.links.shrink_to_fit();
     }
 
     /// The edges of some kinds, and others.

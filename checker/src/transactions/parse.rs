@@ -2,9 +2,11 @@
 
 use super::verdict::Workload;
 use crate::words;
-use history::{OperationRef, Operations, OutcomeRef};
-use rustc_hash::FxHashMap;
+use hashbrown::HashTable;
+use history::{Atom, Content, Kind, Operations, StepKind, Steps, TransactionRef};
+use rustc_hash::{FxBuildHasher, FxHashMap};
 use serde_json::Value;
+use std::hash::BuildHasher;
 use std::ops::Range;
 
 /// No transaction, no element, no position.
@@ -55,42 +57,30 @@ impl Txn {
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Access<'a> {
-    Read(&'a Value),
+pub(super) enum Access {
+    /// What was read, by where its micro-operation stands.
+    Read(u32),
     /// The element that was written.
     Write(u32),
 }
 
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Step<'a> {
+pub(super) struct Step {
     pub(super) key: u32,
-    pub(super) access: Access<'a>,
+    pub(super) access: Access,
 }
 
 /// A value written to a key, or read from it.
 #[derive(Debug)]
-pub(super) struct Element<'a> {
+pub(super) struct Element {
     pub(super) key: u32,
-    pub(super) value: &'a Value,
+    pub(super) value: Atom,
     /// The transaction, or [`NONE`] where none wrote it.
     pub(super) writer: u32,
     /// How many writes its writer had made to the key before.
     pub(super) nth: u32,
     /// Whether it is its writer's last write to the key.
     pub(super) last: bool,
-}
-
-/// A value as it is looked up. An integer stands in place, as to follow its reference costs more than to look it up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Name<'a> {
-    Integer(i64),
-    Other(&'a Value),
-}
-
-impl<'a> Name<'a> {
-    fn of(value: &'a Value) -> Self {
-        value.as_i64().map_or(Self::Other(value), Self::Integer)
-    }
 }
 
 /// A value that more than one transaction wrote, so that a read of it says little.
@@ -104,19 +94,67 @@ pub(super) struct Twice {
 #[derive(Debug)]
 pub(super) struct Transactions<'a> {
     pub(super) workload: Workload,
+    operations: &'a Operations,
     pub(super) txns: Vec<Txn>,
-    pub(super) steps: Vec<Step<'a>>,
+    pub(super) steps: Vec<Step>,
     /// By object: the key that its operations have.
     pub(super) objects: Vec<Option<&'a str>>,
-    pub(super) keys: Vec<&'a Value>,
-    pub(super) elements: Vec<Element<'a>>,
-    index: FxHashMap<(u32, Name<'a>), u32>,
+    /// By key: what it is called.
+    pub(super) keys: Vec<Atom>,
+    pub(super) elements: Vec<Element>,
+    /// The elements by key and name.
+    index: HashTable<u32>,
+    names: Names<'a>,
     /// By key: nothing certain is concluded from a key where two transactions wrote the same value.
     pub(super) twice: Vec<Option<Twice>>,
 }
 
+/// One atom for equal values.
+#[derive(Debug)]
+struct Names<'a> {
+    operations: &'a Operations,
+    /// Those of values that may be written in several ways, and of lists in registers.
+    others: FxHashMap<Value, Atom>,
+    values: Vec<Value>,
+}
+
+impl Names<'_> {
+    /// The atom that stands for all values equal to this one; none if no such value was [added](Self::add).
+    fn get(&self, atom: Atom) -> Option<Atom> {
+        match self.operations.loose_atom(atom) {
+            Some(value) => self.others.get(value).copied(),
+            None => Some(atom),
+        }
+    }
+
+    fn is_own(&self, atom: Atom) -> bool {
+        (atom.own_number() as usize) < self.values.len()
+    }
+
+    fn value(&self, atom: Atom) -> Value {
+        let own = self.values.get(atom.own_number() as usize);
+        own.cloned().unwrap_or_else(|| self.operations.atom(atom))
+    }
+
+    fn add(&mut self, atom: Atom) -> Atom {
+        match self.operations.loose_atom(atom) {
+            Some(value) => self.add_value(value.clone()),
+            None => atom,
+        }
+    }
+
+    fn add_value(&mut self, value: Value) -> Atom {
+        let next = Atom::own(small(self.values.len()));
+        let values = &mut self.values;
+        *self.others.entry(value).or_insert_with_key(|value| {
+            values.push(value.clone());
+            next
+        })
+    }
+}
+
 impl<'a> Transactions<'a> {
-    pub(super) fn steps_of(&self, txn: u32) -> &[Step<'a>] {
+    pub(super) fn steps_of(&self, txn: u32) -> &[Step] {
         &self.steps[self.txns[txn as usize].steps.clone()]
     }
 
@@ -137,18 +175,90 @@ impl<'a> Transactions<'a> {
         self.elements[element as usize].writer
     }
 
-    pub(super) fn element(&self, key: u32, value: &Value) -> Option<u32> {
-        self.index.get(&(key, Name::of(value))).copied()
+    /// The list that a read saw; empty for null, and for what is no list.
+    pub(super) fn list(&self, read: u32) -> &'a [Atom] {
+        match self.operations.content(read) {
+            Content::List(list) => list,
+            Content::Missing | Content::One(_) => &[],
+        }
+    }
+
+    /// What a read of a register saw.
+    pub(super) fn register(&mut self, read: u32) -> Atom {
+        match self.operations.content(read) {
+            Content::Missing => Atom::NULL,
+            Content::One(value) => value,
+            Content::List(list) => {
+                let list = list.iter().map(|value| self.operations.atom(*value)).collect();
+                self.names.add_value(list)
+            }
+        }
+    }
+
+    /// Whether two values are equal.
+    pub(super) fn same(&self, one: Atom, other: Atom) -> bool {
+        let loose = |atom| self.operations.loose_atom(atom).is_some() || self.names.is_own(atom);
+        one == other || loose(one) && loose(other) && self.names.value(one) == self.names.value(other)
+    }
+
+    /// Whether two lists are equal.
+    pub(super) fn same_lists(&self, one: &[Atom], other: &[Atom]) -> bool {
+        let differ = |(one, other): (&Atom, &Atom)| !self.same(*one, *other);
+        one == other || one.len() == other.len() && !one.iter().zip(other).any(differ)
+    }
+
+    /// A value in so few letters that it fits a sentence.
+    pub(super) fn shown(&self, value: Atom) -> String {
+        brief(&self.names.value(value))
+    }
+
+    /// A key in few letters.
+    pub(super) fn shown_key(&self, key: u32) -> String {
+        self.shown(self.keys[key as usize])
+    }
+
+    /// A list in few letters.
+    pub(super) fn shown_list(&self, list: &[Atom]) -> String {
+        brief(&list.iter().map(|value| self.operations.atom(*value)).collect())
+    }
+
+    /// What a read saw, in few letters.
+    pub(super) fn shown_read(&self, read: u32) -> String {
+        match self.operations.content(read) {
+            Content::Missing => brief(&Value::Null),
+            Content::One(value) => self.shown(value),
+            Content::List(list) => self.shown_list(list),
+        }
+    }
+
+    pub(super) fn element(&self, key: u32, value: Atom) -> Option<u32> {
+        let name = self.names.get(value)?;
+        self.index.find(hash(key, name), |element| self.is(*element, key, name)).copied()
+    }
+
+    fn is(&self, element: u32, key: u32, name: Atom) -> bool {
+        let element = &self.elements[element as usize];
+        element.key == key && self.names.get(element.value) == Some(name)
     }
 
     /// The element, made up without a writer if no transaction wrote it.
-    pub(super) fn element_or_unwritten(&mut self, key: u32, value: &'a Value) -> u32 {
-        let next = small(self.elements.len());
-        let element = *self.index.entry((key, Name::of(value))).or_insert(next);
-        if element == next {
-            self.elements.push(Element { key, value, writer: NONE, nth: 0, last: true });
+    pub(super) fn element_or_unwritten(&mut self, key: u32, value: Atom) -> u32 {
+        self.entry(Element { key, value, writer: NONE, nth: 0, last: true }).0
+    }
+
+    /// The element of a key and a value, and whether it is new.
+    fn entry(&mut self, new: Element) -> (u32, bool) {
+        self.names.add(new.value);
+        if let Some(known) = self.element(new.key, new.value) {
+            return (known, false);
         }
-        element
+        let element = small(self.elements.len());
+        let hash_of =
+            |element: &Element| hash(element.key, self.names.get(element.value).unwrap_or(element.value));
+        let hashed = hash_of(&new);
+        self.elements.push(new);
+        self.index.insert_unique(hashed, element, |element| hash_of(&self.elements[*element as usize]));
+        (element, true)
     }
 
     /// Which value was written twice, if any was, and what follows.
@@ -157,7 +267,7 @@ impl<'a> Transactions<'a> {
         let twice = keys.next()?;
         let element = &self.elements[twice.element as usize];
         let [one, other] = [element.writer, twice.other].map(|txn| self.txns[txn as usize].operation);
-        let (key, value) = (brief(self.keys[element.key as usize]), brief(element.value));
+        let (key, value) = (self.shown_key(element.key), self.shown(element.value));
         let more = match keys.count() {
             0 => String::new(),
             more => format!(", and so with {more} more keys"),
@@ -168,11 +278,9 @@ impl<'a> Transactions<'a> {
         ))
     }
 
-    fn write(&mut self, (key, value): (u32, &'a Value), writer: u32, nth: u32) -> u32 {
-        let next = small(self.elements.len());
-        let element = *self.index.entry((key, Name::of(value))).or_insert(next);
-        if element == next {
-            self.elements.push(Element { key, value, writer, nth, last: true });
+    fn write(&mut self, (key, value): (u32, Atom), writer: u32, nth: u32) -> u32 {
+        let (element, new) = self.entry(Element { key, value, writer, nth, last: true });
+        if new {
             return element;
         }
         // A write that failed leaves room for the same write by a later attempt.
@@ -186,24 +294,32 @@ impl<'a> Transactions<'a> {
     }
 }
 
+fn hash(key: u32, name: Atom) -> u64 {
+    FxBuildHasher.hash_one((key, name))
+}
+
 /// Reads the transactions, or says which operation is not one.
 pub(super) fn parse(operations: &Operations, workload: Workload) -> Result<Transactions<'_>, String> {
     let mut parser =
         Parser { workload, objects: FxHashMap::default(), keys: FxHashMap::default(), own: Vec::new() };
     let mut transactions = Transactions {
         workload,
+        operations,
         txns: Vec::with_capacity(operations.len()),
         steps: Vec::new(),
         objects: Vec::new(),
         keys: Vec::new(),
         elements: Vec::new(),
-        index: FxHashMap::default(),
+        index: HashTable::new(),
+        names: Names { operations, others: FxHashMap::default(), values: Vec::new() },
         twice: Vec::new(),
     };
-    for (index, operation) in operations.iter().enumerate() {
+    for index in 0..operations.len() {
+        let operation = operations.transaction(index);
+        let f = operation.f;
         parser
             .transaction(&mut transactions, index, operation)
-            .map_err(|what| format!("operation {index} ({}) is no transaction: {what}", operation.f))?;
+            .map_err(|what| format!("operation {index} ({f}) is no transaction: {what}"))?;
     }
     Ok(transactions)
 }
@@ -213,7 +329,7 @@ struct Parser<'a> {
     /// By the key of an operation.
     objects: FxHashMap<Option<&'a str>, u32>,
     /// By object and key.
-    keys: FxHashMap<(u32, Name<'a>), u32>,
+    keys: FxHashMap<(u32, Atom), u32>,
     /// By key: the last transaction seen to write it, how often it did, and its last element.
     own: Vec<(u32, u32, u32)>,
 }
@@ -223,15 +339,19 @@ impl<'a> Parser<'a> {
         &mut self,
         into: &mut Transactions<'a>,
         index: usize,
-        operation: OperationRef<'a>,
+        operation: TransactionRef<'a>,
     ) -> Result<(), String> {
-        let (fate, value) = match operation.outcome {
-            OutcomeRef::Ok(value) => (Fate::Committed, value),
-            OutcomeRef::Fail { .. } => (Fate::Failed, operation.argument),
-            OutcomeRef::Info { .. } => (Fate::Unknown, operation.argument),
+        let fate = match operation.kind {
+            Kind::Ok => Fate::Committed,
+            Kind::Fail => Fate::Failed,
+            Kind::Info | Kind::Invoke => Fate::Unknown,
         };
-        let Value::Array(steps) = value else {
-            return Err(format!("{} is not a list of micro-operations", brief(value)));
+        let steps = match operation.steps {
+            Steps::Packed(steps) => Some(steps),
+            Steps::Other(value) => {
+                self.refuse(value, fate)?;
+                None
+            }
         };
         let txn = small(into.txns.len());
         let first = into.steps.len();
@@ -254,7 +374,7 @@ impl<'a> Parser<'a> {
                 usize::MAX
             },
         });
-        for step in steps {
+        for step in steps.into_iter().flatten() {
             let step = self.step(into, txn, fate, step)?;
             into.steps.push(step);
         }
@@ -262,47 +382,79 @@ impl<'a> Parser<'a> {
         Ok(())
     }
 
-    fn step(
-        &mut self,
-        into: &mut Transactions<'a>,
-        txn: u32,
-        fate: Fate,
-        step: &'a Value,
-    ) -> Result<Step<'a>, String> {
+    /// Says why a value that is not packed is no transaction. Only the empty list is one.
+    fn refuse(&self, value: &Value, fate: Fate) -> Result<(), String> {
+        let Value::Array(steps) = value else {
+            return Err(format!("{} is not a list of micro-operations", brief(value)));
+        };
+        steps.iter().try_for_each(|step| self.examine(step, fate))?;
+        if steps.is_empty() {
+            return Ok(());
+        }
+        Err("the history has more micro-operations than fit".to_owned())
+    }
+
+    /// Says why a value is no micro-operation, if it is none.
+    fn examine(&self, step: &Value, fate: Fate) -> Result<(), String> {
         let wanted = match self.workload {
             Workload::ListAppend => "[\"append\", key, value] or [\"r\", key, list]",
             Workload::RwRegister => "[\"w\", key, value] or [\"r\", key, value]",
         };
         let unfit = || format!("{} is no micro-operation; it should be {wanted}", brief(step));
         let Value::Array(parts) = step else { return Err(unfit()) };
-        let (Some(Value::String(what)), Some(key), 2 | 3) = (parts.first(), parts.get(1), parts.len()) else {
+        let (Some(Value::String(what)), Some(_), 2 | 3) = (parts.first(), parts.get(1), parts.len()) else {
             return Err(unfit());
         };
         let value = parts.get(2).unwrap_or(&Value::Null);
-        let access = match (what.as_str(), self.workload) {
+        match (what.as_str(), self.workload) {
             ("r", Workload::ListAppend)
                 if fate == Fate::Committed && !(value.is_array() || value.is_null()) =>
             {
-                return Err(format!("{} reads something that is no list", brief(step)));
+                Err(format!("{} reads something that is no list", brief(step)))
             }
-            ("r", _) => None,
-            ("append", Workload::ListAppend) if parts.len() == 3 => Some(value),
+            ("append", Workload::ListAppend) if parts.len() == 3 => Ok(()),
             ("w", Workload::RwRegister) if value.is_null() => {
-                return Err(format!("{} writes null, which is what an unwritten key reads", brief(step)));
+                Err(format!("{} writes null, which is what an unwritten key reads", brief(step)))
             }
-            ("w", Workload::RwRegister) => Some(value),
-            _ => return Err(unfit()),
+            ("r", _) | ("w", Workload::RwRegister) => Ok(()),
+            _ => Err(unfit()),
+        }
+    }
+
+    fn step(
+        &mut self,
+        into: &mut Transactions<'a>,
+        txn: u32,
+        fate: Fate,
+        step: history::Step<'a>,
+    ) -> Result<Step, String> {
+        let writes = match (step.kind, self.workload, step.content) {
+            (
+                StepKind::Read,
+                Workload::ListAppend,
+                Content::List(_) | Content::Missing | Content::One(Atom::NULL),
+            )
+            | (StepKind::Read, Workload::RwRegister, _) => None,
+            (StepKind::Append, Workload::ListAppend, Content::One(value)) => Some(value),
+            (StepKind::Write, Workload::RwRegister, Content::One(value)) if value != Atom::NULL => {
+                Some(value)
+            }
+            _ => {
+                self.examine(&into.operations.step_value(&step), fate)?;
+                None
+            }
         };
-        let key = self.key(into, into.txns[txn as usize].object, key);
-        let access = match access {
-            None => Access::Read(value),
+        let key = self.key(into, into.txns[txn as usize].object, step.key);
+        let access = match writes {
+            None => Access::Read(step.at),
             Some(value) => Access::Write(self.write(into, key, value, txn)),
         };
         Ok(Step { key, access })
     }
 
-    fn key(&mut self, into: &mut Transactions<'a>, object: u32, key: &'a Value) -> u32 {
-        *self.keys.entry((object, Name::of(key))).or_insert_with(|| {
+    fn key(&mut self, into: &mut Transactions<'a>, object: u32, key: Atom) -> u32 {
+        let name = into.names.add(key);
+        *self.keys.entry((object, name)).or_insert_with(|| {
             into.keys.push(key);
             into.twice.push(None);
             self.own.push((NONE, 0, NONE));
@@ -310,7 +462,7 @@ impl<'a> Parser<'a> {
         })
     }
 
-    fn write(&mut self, into: &mut Transactions<'a>, key: u32, value: &'a Value, txn: u32) -> u32 {
+    fn write(&mut self, into: &mut Transactions<'a>, key: u32, value: Atom, txn: u32) -> u32 {
         let (owner, count, before) = self.own[key as usize];
         let nth = if owner == txn { count } else { 0 };
         let element = into.write((key, value), txn, nth);
@@ -323,7 +475,7 @@ impl<'a> Parser<'a> {
 }
 
 /// A value in so few letters that it fits a sentence.
-pub(super) fn brief(value: &Value) -> String {
+fn brief(value: &Value) -> String {
     const LETTERS: usize = 60;
     const SHOWN: usize = 3;
     if let Value::Array(parts) = value

@@ -37,8 +37,28 @@ pub(super) struct Missed {
     pub(super) read: u32,
 }
 
-/// Every pair that a view orders; none if the limits ended it.
-pub(super) fn missed(observed: &Observed<'_, '_>, view: View, limits: &Limits<'_>) -> Option<Vec<Missed>> {
+/// Which pairs are looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Extent {
+    /// Without those whose order follows from reads of writes and the order of processes, where that is known. A cycle
+    /// with one of them has another pair, as that order has no cycle: if these show no cycle, no others do.
+    News,
+    /// All of them, so that the shortest cycle is found.
+    All,
+}
+
+/// Whether a view has pairs whose order is known without it.
+pub(super) fn has_known_pairs(view: View) -> bool {
+    view == View::Causes
+}
+
+/// The pairs that a view orders; none if the limits ended it.
+pub(super) fn missed(
+    observed: &Observed<'_, '_>,
+    view: View,
+    extent: Extent,
+    limits: &Limits<'_>,
+) -> Option<Vec<Missed>> {
     let mut search = Search::new(observed, limits);
     match view {
         View::Monotonic => search.within(true),
@@ -51,7 +71,7 @@ pub(super) fn missed(observed: &Observed<'_, '_>, view: View, limits: &Limits<'_
         View::OwnReads => search.own_reads(),
         View::WritesOfWriter => search.writes_of_writer(),
         View::ReadsOfWriter => search.reads_of_writer(),
-        View::Causes => search.causes(),
+        View::Causes => search.causes(extent),
     }
     (!search.full).then_some(search.found)
 }
@@ -396,7 +416,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
     }
 
     /// All that comes before it in the orders of processes and over reads of writes.
-    fn causes(&mut self) {
+    fn causes(&mut self, extent: Extent) {
         let count = self.sessions.len();
         if count * self.session.len() / PER_CONFIGURATION > self.limits.configurations {
             self.full = true;
@@ -421,11 +441,15 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
                 clock.iter_mut().zip(of_from).for_each(|(own, from)| *own = (*own).max(*from));
             }
             for index in self.reads[txn as usize].clone() {
-                let key = self.observed.reads[index].key;
-                for (session, of_key) in by_key.get(&key).into_iter().flatten() {
+                let read = self.observed.reads[index];
+                let instead = self.writer(&read);
+                let known = (extent == Extent::News && self.is_live(instead))
+                    .then(|| &clocks[instead as usize * count..][..count]);
+                for (session, of_key) in by_key.get(&read.key).into_iter().flatten() {
                     let end = of_key.partition_point(|at| *at < clock[*session as usize]);
-                    if let Some(last) = end.checked_sub(1) {
-                        self.miss(self.sessions[*session as usize][of_key[last] as usize], index);
+                    let Some(last) = end.checked_sub(1).map(|last| of_key[last]) else { continue };
+                    if known.is_none_or(|known| known[*session as usize] <= last) {
+                        self.miss(self.sessions[*session as usize][last as usize], index);
                     }
                 }
             }

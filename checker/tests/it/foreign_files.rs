@@ -19,7 +19,7 @@ fn words(event: &Event) -> String {
 }
 
 fn all_words(read: &Read) -> Vec<String> {
-    read.events.iter().map(words).collect()
+    read.events().iter().map(words).collect()
 }
 
 fn assert_note(read: &Read, part: &str) {
@@ -40,7 +40,7 @@ fn integers_beyond_64_bits_stay_exact() {
     ] {
         let read = read(text.as_bytes(), name, &Options::default()).unwrap();
         let value = json!(["18446744073709551616N", "-9223372036854775809N", 7]);
-        assert_eq!(read.events[1].value, value, "{name}");
+        assert_eq!(read.events()[1].value, value, "{name}");
     }
 }
 
@@ -64,7 +64,7 @@ fn completions_without_invocations_keep_session_order() {
         b"{:process 0, :type :ok, :value [[:append :p 1]]}\n{:process 1, :type :ok, :value [[:r :p [1]]]}\n\
         {:process 0, :type :ok, :value [[:append :p 2]]}\n";
     let read = read(edn, "a.edn", &Options::default()).unwrap();
-    let order: Vec<_> = read.events.iter().map(|event| (event.process, event.kind)).collect();
+    let order: Vec<_> = read.events().iter().map(|event| (event.process, event.kind)).collect();
     let (p, q) = (Process::Client(0), Process::Client(1));
     let expected = [
         (p, Kind::Invoke),
@@ -93,7 +93,7 @@ fn true_times_order_operations_written_side_by_side() {
     let edn = b"{:type :invoke, :f :write, :value 1, :process 0, :time 100}\n{:type :ok, :f :write, :value 1, :process 0, :time 400}\n\
         {:type :invoke, :f :read, :process 1, :time 150}\n{:type :ok, :f :read, :process 1, :time 200}\n";
     let read = read(edn, "a.edn", &Options::default()).unwrap();
-    let times: Vec<u64> = read.events.iter().map(|event| event.time).collect();
+    let times: Vec<u64> = read.events().iter().map(|event| event.time).collect();
     assert_eq!(times, [100, 150, 200, 400]);
     assert_note(&read, "the order of events is that of their times");
 }
@@ -109,7 +109,7 @@ fn files_cut_inside_an_event_are_unfinished() {
         ("a.json", r#"[{"type":"invoke","process":0,"f":"read"}"#.to_owned()),
     ] {
         let read = read(text.as_bytes(), name, &Options::default()).unwrap();
-        assert!(read.unfinished && read.events.len() == 1, "{text}");
+        assert!(read.unfinished && read.events().len() == 1, "{text}");
         assert_note(&read, "the file ends inside an event");
     }
 }
@@ -127,7 +127,7 @@ fn errors_that_contain_time_are_no_timeouts() {
         let log = format!("0\t:invoke\t:write\t3\n0\t:fail\t:write\t3\t{error}\n");
         let read = read(log.as_bytes(), "a.log", &Options::default()).unwrap();
         let kind = if unknown { Kind::Info } else { Kind::Fail };
-        assert_eq!(read.events[1].kind, kind, "{error}");
+        assert_eq!(read.events()[1].kind, kind, "{error}");
     }
 }
 
@@ -136,7 +136,7 @@ fn operations_quoted_by_a_report_are_passed_over() {
     let log = b"INFO  jepsen.util - 0\t:invoke\t:write\t1\nINFO  jepsen.util - 0\t:ok\t:write\t1\n\n\
         Not linearizable. Linearizable prefix was:\n0\t:invoke\t:write\t1\n";
     let read = read(log, "a.log", &Options::default()).unwrap();
-    assert_eq!(read.events.len(), 2);
+    assert_eq!(read.events().len(), 2);
     assert_note(&read, "1 line quotes an operation");
 }
 
@@ -145,7 +145,7 @@ fn csv_keeps_the_order_of_equal_times() {
     let edn = b"{:process 0, :type :invoke, :f :write, :value 1, :time 5}\n{:process 0, :type :ok, :f :write, :value 1, :time 5}\n\
         {:process 1, :type :invoke, :f :read, :time 5}\n{:process 1, :type :ok, :f :read, :time 6}\n";
     let before = read(edn, "a.edn", &Options::default()).unwrap();
-    let csv = write(&before.events, &before.header, Format::OperationsCsv).unwrap();
+    let csv = write(&before.events(), &before.header, Format::OperationsCsv).unwrap();
     let after = read(&csv, "a.csv", &Options::default()).unwrap();
     assert_eq!(all_words(&after), all_words(&before));
 }
@@ -178,7 +178,7 @@ fn compressed_files_are_unpacked() {
     let gzip = gzip.finish().unwrap();
     let zstd = ruzstd::encoding::compress_to_vec(&text[..], ruzstd::encoding::CompressionLevel::Fastest);
     for (name, bytes) in [("a.edn.gz", &gzip), ("a.edn.zst", &zstd)] {
-        assert_eq!(read(bytes, name, &Options::default()).unwrap().events.len(), 2, "{name}");
+        assert_eq!(read(bytes, name, &Options::default()).unwrap().events().len(), 2, "{name}");
         let error = read(&bytes[..bytes.len() / 2], name, &Options::default()).unwrap_err().to_string();
         assert!(error.contains("cannot be unpacked"), "{error}");
     }

@@ -30,7 +30,7 @@ fn words(event: &Event) -> String {
 }
 
 fn all_words(read: &Read) -> Vec<String> {
-    read.events.iter().map(words).collect()
+    read.events().iter().map(words).collect()
 }
 
 #[track_caller]
@@ -69,7 +69,7 @@ fn a_jepsen_history_is_read_with_tags_comments_discards_and_fields_nobody_needs(
 #[test]
 fn every_kind_of_edn_value_keeps_what_it_is() {
     let read = file("values.edn");
-    let values: Vec<_> = read.events.iter().map(|event| event.value.clone()).collect();
+    let values: Vec<_> = read.events().iter().map(|event| event.value.clone()).collect();
     assert_eq!(
         values,
         [
@@ -83,7 +83,7 @@ fn every_kind_of_edn_value_keeps_what_it_is() {
             json!("2026-11-23T10:00:00Z"),
         ]
     );
-    let times: Vec<_> = read.events.iter().map(|event| event.time).collect();
+    let times: Vec<_> = read.events().iter().map(|event| event.time).collect();
     assert_eq!(times, [0, 1, 2, 3, 4, 5, 6, 7], "without times, events are counted");
 }
 
@@ -104,7 +104,7 @@ fn keys_of_independent_tests_are_found_where_nothing_else_fits_and_can_be_said()
     assert_note(&read, "every value is taken to be [key value]");
     read.operations().unwrap();
     let plain = file_with("independent.edn", &Options { independent: Some(false), ..Options::default() });
-    assert_eq!(words(&plain.events[0]), "0 0 invoke read [3,null]");
+    assert_eq!(words(&plain.events()[0]), "0 0 invoke read [3,null]");
     let options = Options { independent: Some(true), ..Options::default() };
     let error = formats::read(b"{:type :invoke, :process 0, :f :write, :value 3}", "x.edn", &options);
     assert!(error.unwrap_err().to_string().starts_with("line 1, column 1: the value of this write is not"));
@@ -119,7 +119,7 @@ fn keys_that_differ_stay_apart_though_they_look_alike() {
         let text: String = (0..).zip(written).map(|(process, key)| invocation(process, key)).collect();
         let options = Options { independent: Some(true), ..Options::default() };
         let read = formats::read(text.as_bytes(), "x.edn", &options).unwrap();
-        read.events.into_iter().filter_map(|event| event.key).collect()
+        read.events().into_owned().into_iter().filter_map(|event| event.key).collect()
     };
     assert_eq!(keys(&["1", "x", ":x", "\"y\""]), ["1", "x", ":x", "y"]);
     assert_eq!(keys(&["1", "\"1\"", ":x", "\"y\""]), ["1", "\"1\"", "\":x\"", "\"y\""]);
@@ -129,10 +129,10 @@ fn keys_that_differ_stay_apart_though_they_look_alike() {
 fn pairs_that_could_be_values_are_no_keys() {
     let text = b"{:type :invoke, :process 0, :f :cas, :value [1 2]}\n{:type :invoke, :process 1, :f :cas, :value [1 3]}";
     let read = read(text, "", &Options::default()).unwrap();
-    assert_eq!(words(&read.events[0]), "0 0 invoke cas [1,2]");
+    assert_eq!(words(&read.events()[0]), "0 0 invoke cas [1,2]");
     let text = b"{:type :invoke, :process 0, :value [[:r 1 nil] [:append 2 3]]}";
     let read = formats::read(text, "", &Options::default()).unwrap();
-    assert_eq!(words(&read.events[0]), r#"0 0 invoke txn [["r",1,null],["append",2,3]]"#);
+    assert_eq!(words(&read.events()[0]), r#"0 0 invoke txn [["r",1,null],["append",2,3]]"#);
 }
 
 #[test]
@@ -164,8 +164,8 @@ fn transactions_have_the_same_shape_from_edn_and_json() {
 #[test]
 fn maps_with_numbers_for_keys_have_the_shape_json_gives_them() {
     let read = file("bank.edn");
-    assert_eq!(words(&read.events[1]), r#"1 0 ok read {"0":10,"1":15}"#);
-    assert_eq!(read.events[2].value, json!({"from": 0, "to": 1, "amount": 4}));
+    assert_eq!(words(&read.events()[1]), r#"1 0 ok read {"0":10,"1":15}"#);
+    assert_eq!(read.events()[2].value, json!({"from": 0, "to": 1, "amount": 4}));
     assert_eq!(read.model().unwrap(), "bank");
 }
 
@@ -204,16 +204,16 @@ fn jepsen_logs_mean_what_porcupine_takes_them_to_mean() {
     assert_note(&read, "1 line is no operation");
     assert_note(&read, "unknown outcome");
     let options = Options { failed_cas: Some(FailedCas::DidNotHappen), ..Options::default() };
-    assert_eq!(words(&file_with("register.log", &options).events[3]), "3 1 fail cas [1,2]");
+    assert_eq!(words(&file_with("register.log", &options).events()[3]), "3 1 fail cas [1,2]");
 }
 
 #[test]
 fn a_failed_cas_of_jepsen_can_be_said_to_have_found_another_value() {
     let options = Options { failed_cas: Some(FailedCas::ValueDiffered), ..Options::default() };
     let read = file_with("independent.edn", &options);
-    assert_eq!(words(&read.events[5]), "5 0 fail cas @3 [1,2] !precondition");
+    assert_eq!(words(&read.events()[5]), "5 0 fail cas @3 [1,2] !precondition");
     let read = file_with("register.edn", &options);
-    assert_eq!(words(&read.events[3]), "3 1 fail cas [3,4] !no-leader", "it names another reason");
+    assert_eq!(words(&read.events()[3]), "3 1 fail cas [3,4] !no-leader", "it names another reason");
 }
 
 #[test]
@@ -244,7 +244,7 @@ fn etcd_operations_become_puts_gets_and_compare_and_sets_by_value() {
         let (time, rest) = words.split_once(' ').unwrap();
         format!("{time} {}", rest.split_once(' ').unwrap().1)
     };
-    let own: Vec<String> = read.events.iter().filter(is_own).map(without_process).collect();
+    let own: Vec<String> = read.events().iter().filter(is_own).map(without_process).collect();
     assert_eq!(
         own,
         [
@@ -264,9 +264,9 @@ fn etcd_operations_become_puts_gets_and_compare_and_sets_by_value() {
         ]
     );
     assert_eq!((read.format, read.model().unwrap()), (Format::EtcdJson, "kv"));
-    let index = |f: &str| read.events.iter().position(|event| event.f == f && is_own(&event)).unwrap();
+    let index = |f: &str| read.events().iter().position(|event| event.f == f && is_own(&event)).unwrap();
     assert_eq!((read.line(index("get")), read.line(index("cas"))), (Some(2), Some(9)));
-    assert_eq!(read.events[index("get")].client, Some(1));
+    assert_eq!(read.events()[index("get")].client, Some(1));
     assert_note(&read, "1 read of an old revision");
     assert_note(&read, "1 read of a range counts as a read of each key");
     assert_note(&read, "1 operation that changes no key");
@@ -290,7 +290,7 @@ fn our_table_of_operations_is_put_back_in_order() {
             "500 2 invoke read @k1 null",
         ]
     );
-    assert_eq!((read.events[0].client, read.events[0].intended), (Some(4), Some(90)));
+    assert_eq!((read.events()[0].client, read.events()[0].intended), (Some(4), Some(90)));
     assert_eq!((read.format, read.model().unwrap()), (Format::OperationsCsv, "cas-register"));
     assert_eq!((read.line(0), read.line(8)), (Some(2), Some(6)));
     read.operations().unwrap();
@@ -299,7 +299,7 @@ fn our_table_of_operations_is_put_back_in_order() {
 #[test]
 fn our_own_history_is_read_as_it_is() {
     let read = file("history.jsonl");
-    assert_eq!(read.events.len(), 3);
+    assert_eq!(read.events().len(), 3);
     assert_eq!((read.format, read.model().unwrap(), read.header.seed), (Format::History, "register", 7));
     assert_eq!(read.line(2), Some(4));
     assert_note(&read, "the last line is cut off");
@@ -480,7 +480,7 @@ fn what_jepsen_marks_as_final_is_of_the_phase_final() {
                 {:type :ok, :process 0, :f :read, :value [1], :final? true}\n\
                 {:type :invoke, :process 0, :f :read, :value nil, :final? false}\n";
     let read = read(edn, "", &Options::default()).unwrap();
-    let phases: Vec<_> = read.events.iter().map(|event| event.phase).collect();
+    let phases: Vec<_> = read.events().iter().map(|event| event.phase).collect();
     assert_eq!(phases, [Some(Phase::Final), None, None]);
 }
 
@@ -498,5 +498,5 @@ fn archives_that_are_damaged_are_refused() {
     assert!(error.contains("damaged"), "{error}");
     // A file of two frames is both.
     let both = read(&[zstd.as_slice(), &zstd].concat(), "a.edn.zst", &Options::default()).unwrap();
-    assert_eq!(both.events.len(), 200);
+    assert_eq!(both.events().len(), 200);
 }

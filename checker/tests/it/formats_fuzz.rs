@@ -18,7 +18,7 @@ fn readers(bytes: &[u8], formats: impl Iterator<Item = Option<Format>>) -> usize
             Ok(history) => {
                 let _ = (history.operations(), history.model());
                 for target in Format::ALL {
-                    let _ = write(&history.events, &history.header, target);
+                    let _ = write(&history.events(), &history.header, target);
                 }
                 true
             }

@@ -167,8 +167,8 @@ fn assert_round_trip(events: &[Event], format: Format, options: &Options) {
         Err(_) if events.is_empty() => return,
         Err(error) => panic!("{error}\n{}", String::from_utf8_lossy(&written)),
     };
-    assert_eq!(back.events, events, "{}", String::from_utf8_lossy(&written));
-    let again = write(&back.events, &header(), format).expect("what was read can be written");
+    assert_eq!(back.events(), events, "{}", String::from_utf8_lossy(&written));
+    let again = write(&back.events(), &header(), format).expect("what was read can be written");
     assert_eq!(String::from_utf8_lossy(&again), String::from_utf8_lossy(&written));
 }
 
@@ -308,7 +308,8 @@ fn what_a_format_has_no_word_for_is_said_in_another_way_that_means_the_same() {
     let etcd = text(&failures(Some("k")), Format::EtcdJson);
     let back = read(etcd.as_bytes(), "operations.json", &Options::default()).unwrap();
     assert_eq!(back.format, Format::EtcdJson);
-    let found: Vec<_> = back.events.iter().map(|event| (event.f.as_str(), event.value.clone())).collect();
+    let events = back.events();
+    let found: Vec<_> = events.iter().map(|event| (event.f.as_str(), event.value.clone())).collect();
     assert_eq!(found, [("get", Value::Null), ("get", json!("3"))]);
 }
 

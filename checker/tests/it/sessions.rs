@@ -99,7 +99,7 @@ fn numbers_of_dbcop_are_read() {
         bytes.extend([1, 1]);
     }
     let read = found(&bytes, "history.bincode", Format::Dbcop);
-    assert_eq!(read.events.len(), 4);
+    assert_eq!(read.events().len(), 4);
     assert_eq!(answer(&read, Consistency::Serializable), Answer::Valid);
     let error = formats::read(&bytes[..bytes.len() - 3], "h", &Options::default()).unwrap_err();
     assert!(error.message.contains("does not continue"), "{error}");

@@ -1,13 +1,27 @@
 //! Fills the columns, operation by operation.
 
 use super::texts::TextIndex;
-use super::values::{Given, ValueIndex};
+use super::values::{Given, ValueIndex, packed_number, packed_start};
 use super::{
     Call, FAIL, HAS_ACTUAL, HAS_DUE, HAS_END, HAS_ERROR, NONE, OK, OperationRef, Operations, Origin,
-    OutcomeRef, small,
+    OutcomeRef, Packer, small,
 };
 use crate::Phase;
 use rustc_hash::FxHashMap;
+
+impl Operations {
+    /// The columns that have a number for each operation.
+    fn columns(&mut self) -> [&mut Vec<u32>; 6] {
+        [
+            &mut self.process,
+            &mut self.call,
+            &mut self.argument,
+            &mut self.result,
+            &mut self.invoked,
+            &mut self.completed,
+        ]
+    }
+}
 
 /// Columns, with what finds texts and values that are there already.
 #[derive(Debug, Default)]
@@ -60,18 +74,46 @@ impl Builder {
     pub(crate) fn for_operations(count: usize) -> Self {
         let mut builder = Self::default();
         let all = &mut builder.operations;
-        for column in [
-            &mut all.process,
-            &mut all.call,
-            &mut all.argument,
-            &mut all.result,
-            &mut all.invoked,
-            &mut all.completed,
-        ] {
+        for column in all.columns() {
             column.reserve_exact(count);
         }
         all.marks.reserve_exact(count);
         builder
+    }
+
+    /// What packs micro-operations into these columns.
+    pub(crate) fn packer(&mut self) -> Packer<'_> {
+        Packer::new(&mut self.operations.store, &mut self.values)
+    }
+
+    /// The number of an argument or a result.
+    fn value(&mut self, given: Given<'_>) -> u32 {
+        let packed = given.whole().and_then(|value| self.packer().pack(value));
+        packed.map_or_else(|| self.values.number(&mut self.operations.store.values, given), packed_number)
+    }
+
+    /// The number of a result, which is that of the argument if both are the same.
+    fn result(&mut self, argument: u32, given: Given<'_>) -> u32 {
+        let all = &self.operations;
+        if packed_start(argument).is_none() && given.is(all.value(argument)) {
+            return argument;
+        }
+        let number = self.value(given);
+        let store = &mut self.operations.store;
+        match [argument, number].map(packed_start) {
+            [Some(asked), Some(answered)] if store.run(asked) == store.run(answered) => {
+                store.take_back(answered);
+                argument
+            }
+            _ => number,
+        }
+    }
+
+    /// Forgets what no operation has, as far as it is in the columns already.
+    pub(crate) fn discard(&mut self, given: &Given<'_>) {
+        if let Given::Packed(start) = *given {
+            self.operations.store.take_back(start);
+        }
     }
 
     pub(crate) fn operations(&self) -> &Operations {
@@ -98,8 +140,8 @@ impl Builder {
         let call = self.call(call);
         let node = self.text(node);
         let origin = self.origin(Origin { client, node, phase });
+        let argument = self.value(argument);
         let all = &mut self.operations;
-        let argument = self.values.number(&mut all.values, argument);
         all.process.push(process);
         all.call.push(call);
         all.argument.push(argument);
@@ -122,32 +164,31 @@ impl Builder {
         how: Completion<'_>,
     ) {
         let row = index as usize;
-        let all = &mut self.operations;
-        let mut marks = all.marks[row] & HAS_DUE;
+        let mut marks = self.operations.marks[row] & HAS_DUE;
         if let Some(ns) = ns {
             marks |= HAS_END;
-            all.completed_ns.set(row, ns);
+            self.operations.completed_ns.set(row, ns);
         }
-        all.completed[row] = event.map_or(NONE, small);
+        self.operations.completed[row] = event.map_or(NONE, small);
         let error = match how {
             Completion::Ok(result) => {
                 marks |= OK;
-                let argument = all.argument[row];
-                let same = result.is(all.value(argument));
-                all.result[row] = if same { argument } else { self.values.number(&mut all.values, result) };
+                self.operations.result[row] = self.result(self.operations.argument[row], result);
                 None
             }
             Completion::Fail { error, actual } => {
                 marks |= FAIL;
                 if let Some(actual) = actual {
                     marks |= HAS_ACTUAL;
-                    let actual = self.values.number(&mut all.values, actual);
+                    let all = &mut self.operations;
+                    let actual = self.values.number(&mut all.store.values, actual);
                     all.actual.set(row, actual);
                 }
                 error
             }
             Completion::Info { error } => error,
         };
+        let all = &mut self.operations;
         if let Some(error) = error {
             marks |= HAS_ERROR;
             all.result[row] = self.texts.number(&mut all.texts, error);
@@ -200,18 +241,11 @@ impl Builder {
     /// The operations, without what only served to build them.
     pub(crate) fn finish(self) -> Operations {
         let mut all = self.operations;
-        for column in [
-            &mut all.process,
-            &mut all.call,
-            &mut all.argument,
-            &mut all.result,
-            &mut all.invoked,
-            &mut all.completed,
-        ] {
+        for column in all.columns() {
             column.shrink_to_fit();
         }
         all.marks.shrink_to_fit();
-        all.values.shrink_to_fit();
+        all.store.shrink();
         all.origin.shrink();
         all.actual.shrink();
         all.intended_ns.shrink();

@@ -1,34 +1,43 @@
 //! Operations in columns: names and values are stored once, and each operation is a row of small numbers.
 
+mod atoms;
 mod build;
+mod numbers;
 mod sparse;
+mod steps;
 mod texts;
 mod values;
 mod view;
 
+pub use atoms::Atom;
 pub(crate) use build::{Builder, Completion, Invocation};
+pub(crate) use steps::Packer;
+pub use steps::{Content, Step, StepKind, Steps, StepsIter};
 pub(crate) use values::Given;
-pub use view::{OperationRef, OutcomeRef, ToOperations};
+pub use view::{OperationRef, OutcomeRef, ToOperations, TransactionRef};
 
-use super::{Operation, Phase};
+use super::{Kind, Operation, Phase};
+use atoms::Store;
 use serde_json::Value;
 use sparse::Sparse;
 use std::fmt;
 use std::ops::Range;
+use std::sync::OnceLock;
 use texts::Texts;
+use values::{NULL as NULL_NUMBER, packed_start};
 
 /// The operations of a history in the order of their invocations: about 45 bytes each, and 32 for each value that no
-/// other has.
+/// other has. A micro-operation of a transaction takes 12 bytes, and 4 for each element of a list that it read.
 ///
 /// They come from [`pair_columns`](crate::pair_columns), [`read_operations`](crate::read_operations), or any
 /// collection of [`Operation`]s. Names, keys, integers, strings and pairs are stored once. [`at`](Self::at) and
-/// [`iter`](Self::iter) give an operation as [`OperationRef`], whose fields are those of [`Operation`].
+/// [`iter`](Self::iter) give an operation as [`OperationRef`], whose fields are those of [`Operation`]. That makes a tree of
+/// values of the micro-operations of a transaction, which stays; [`transaction`](Self::transaction) reads them as they are.
 #[derive(Clone, Default)]
 pub struct Operations {
     /// Functions, keys, nodes and errors.
     texts: Texts,
-    /// Values by number; the first is null.
-    values: Vec<Value>,
+    store: Store,
     processes: Vec<u64>,
     calls: Vec<Call>,
     /// The first is that of operations without any.
@@ -47,7 +56,12 @@ pub struct Operations {
     intended_ns: Sparse<u64>,
     invoked_ns: Sparse<u64>,
     completed_ns: Sparse<u64>,
+    arguments: Unpacked,
+    results: Unpacked,
 }
+
+/// By operation: the value of its micro-operations, once somebody has asked for it.
+type Unpacked = OnceLock<Vec<OnceLock<Box<Value>>>>;
 
 /// No number.
 const NONE: u32 = u32::MAX;
@@ -92,6 +106,16 @@ impl Operations {
 
     /// The operation at an index, which must be there.
     pub fn at(&self, index: usize) -> OperationRef<'_> {
+        let argument = self.unpacked(index, self.argument[index], &self.arguments);
+        self.row(index, argument, self.unpacked(index, self.result_value(index), &self.results))
+    }
+
+    /// The number of the result of an operation that has one, or else that of null.
+    fn result_value(&self, index: usize) -> u32 {
+        if self.marks[index] & OK == 0 { NULL_NUMBER } else { self.result[index] }
+    }
+
+    fn row<'a>(&'a self, index: usize, argument: &'a Value, result: &'a Value) -> OperationRef<'a> {
         let Call { f, key } = self.calls[self.call[index] as usize];
         let Origin { client, node, phase } = self.origins[self.origin.get(index) as usize];
         let marks = self.marks[index];
@@ -101,8 +125,8 @@ impl Operations {
             client,
             f: self.texts.get(f),
             key: self.text(key),
-            argument: self.value(self.argument[index]),
-            outcome: self.outcome(index),
+            argument,
+            outcome: self.outcome(index, result),
             invoked: self.invoked[index] as usize,
             completed: (completed != NONE).then_some(completed as usize),
             intended_ns: (marks & HAS_DUE != 0).then(|| self.intended_ns.get(index)),
@@ -111,6 +135,58 @@ impl Operations {
             node: self.text(node),
             phase,
         }
+    }
+
+    /// The operation at an index, which must be there, as a transaction: nothing is unpacked.
+    pub fn transaction(&self, index: usize) -> TransactionRef<'_> {
+        let kind = match self.marks[index] & (OK | FAIL) {
+            0 => Kind::Info,
+            OK => Kind::Ok,
+            _ => Kind::Fail,
+        };
+        let number = if kind == Kind::Ok { self.result[index] } else { self.argument[index] };
+        TransactionRef {
+            process: self.processes[self.process[index] as usize],
+            client: self.origins[self.origin.get(index) as usize].client,
+            f: self.f(index),
+            key: self.key(index),
+            kind,
+            steps: self.steps(number),
+            invoked: self.invoked(index),
+            completed: self.completed(index),
+        }
+    }
+
+    /// The argument of the operation at an index, which must be there; nothing is unpacked.
+    pub fn request(&self, index: usize) -> Steps<'_> {
+        self.steps(self.argument[index])
+    }
+
+    fn steps(&self, number: u32) -> Steps<'_> {
+        match packed_start(number) {
+            Some(start) => Steps::Packed(self.store.steps(start)),
+            None => Steps::Other(self.value(number)),
+        }
+    }
+
+    /// The content of the micro-operation that stands [there](Step::at).
+    pub fn content(&self, at: u32) -> Content<'_> {
+        self.store.content(at)
+    }
+
+    /// The value of an atom.
+    pub fn atom(&self, atom: Atom) -> Value {
+        self.store.atom(atom)
+    }
+
+    /// The value of an atom where an equal value may have another atom, being written in another way.
+    pub fn loose_atom(&self, atom: Atom) -> Option<&Value> {
+        self.store.loose(atom)
+    }
+
+    /// A micro-operation as a value.
+    pub fn step_value(&self, step: &Step<'_>) -> Value {
+        self.store.step_value(step)
     }
 
     /// The operation at an index, if it is there.
@@ -130,7 +206,15 @@ impl Operations {
 
     /// All of them as values of their own, which can be changed.
     pub fn to_vec(&self) -> Vec<Operation> {
-        self.iter().map(OperationRef::to_owned).collect()
+        let value = |number| match packed_start(number) {
+            Some(start) => self.store.unpack(start),
+            None => self.value(number).clone(),
+        };
+        let owned = |index| {
+            let (argument, result) = (value(self.argument[index]), value(self.result_value(index)));
+            self.row(index, &argument, &result).to_owned()
+        };
+        (0..self.len()).map(owned).collect()
     }
 
     /// The index of the event with which an operation began.
@@ -142,6 +226,11 @@ impl Operations {
     pub fn completed(&self, index: usize) -> Option<usize> {
         let completed = self.completed[index];
         (completed != NONE).then_some(completed as usize)
+    }
+
+    /// The function of an operation.
+    pub fn f(&self, index: usize) -> &str {
+        self.texts.get(self.calls[self.call[index] as usize].f)
     }
 
     /// The key of an operation, where it has one.
@@ -159,15 +248,15 @@ impl Operations {
 
     /// How many values are stored.
     pub fn distinct_values(&self) -> usize {
-        self.values.len()
+        self.store.values.len()
     }
 
-    fn outcome(&self, index: usize) -> OutcomeRef<'_> {
-        let (marks, result) = (self.marks[index], self.result[index]);
+    fn outcome<'a>(&'a self, index: usize, result: &'a Value) -> OutcomeRef<'a> {
+        let marks = self.marks[index];
         if marks & OK != 0 {
-            return OutcomeRef::Ok(self.value(result));
+            return OutcomeRef::Ok(result);
         }
-        let error = if marks & HAS_ERROR == 0 { None } else { Some(self.texts.get(result)) };
+        let error = if marks & HAS_ERROR == 0 { None } else { Some(self.texts.get(self.result[index])) };
         if marks & FAIL == 0 {
             return OutcomeRef::Info { error };
         }
@@ -180,7 +269,14 @@ impl Operations {
     }
 
     fn value(&self, number: u32) -> &Value {
-        self.values.get(number as usize).unwrap_or(&NULL)
+        self.store.values.get(number as usize).unwrap_or(&NULL)
+    }
+
+    /// The value of a number; that of micro-operations is made once for each operation.
+    fn unpacked<'a>(&'a self, index: usize, number: u32, made: &'a Unpacked) -> &'a Value {
+        let Some(start) = packed_start(number) else { return self.value(number) };
+        let made = made.get_or_init(|| vec![OnceLock::new(); self.len()]);
+        made[index].get_or_init(|| Box::new(self.store.unpack(start)))
     }
 }
 
@@ -233,6 +329,13 @@ impl PartialEq for Operations {
 impl fmt::Debug for Operations {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// Grows by a quarter instead of doubling, so that memory stays near what the items need.
+fn grow<T>(items: &mut Vec<T>) {
+    if items.len() == items.capacity() {
+        items.reserve_exact((items.len() / 4).max(64));
     }
 }
 

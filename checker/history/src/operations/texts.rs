@@ -1,8 +1,6 @@
 //! Texts by number, each stored once.
 
-use hashbrown::HashTable;
-use rustc_hash::FxBuildHasher;
-use std::hash::BuildHasher;
+use super::numbers::Numbers;
 
 /// Texts one behind the other, and where each of them ends.
 #[derive(Debug, Clone, Default)]
@@ -29,19 +27,17 @@ impl Texts {
 /// Finds the number of a text.
 #[derive(Debug, Default)]
 pub(super) struct TextIndex {
-    numbers: HashTable<u32>,
+    numbers: Numbers,
 }
 
 impl TextIndex {
     /// The number of a text, which is added if it is new.
     pub(super) fn number(&mut self, texts: &mut Texts, text: &str) -> u32 {
-        let hash = |text: &str| FxBuildHasher.hash_one(text);
-        let hashed = hash(text);
-        if let Some(&number) = self.numbers.find(hashed, |&number| texts.get(number) == text) {
+        if let Some(number) = self.numbers.find(text, |number| texts.get(number), |_| true) {
             return number;
         }
         let number = texts.push(text);
-        self.numbers.insert_unique(hashed, number, |&number| hash(texts.get(number)));
+        self.numbers.insert(text, number, |number| texts.get(number));
         number
     }
 }

@@ -1,9 +1,8 @@
 //! Values by number: scalars and pairs of them are stored once.
 
-use hashbrown::HashTable;
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use super::numbers::Numbers;
+use rustc_hash::FxHashMap;
 use serde_json::Value;
-use std::hash::BuildHasher;
 
 /// The number of `null`.
 pub(super) const NULL: u32 = 0;
@@ -21,6 +20,8 @@ pub(crate) enum Given<'a> {
     Borrowed(&'a Value),
     /// Any value.
     Owned(Value),
+    /// Micro-operations, which are in the columns already.
+    Packed(u32),
 }
 
 impl Given<'_> {
@@ -32,6 +33,16 @@ impl Given<'_> {
             Self::Text(text) => value.as_str() == Some(text),
             Self::Borrowed(given) => *given == value,
             Self::Owned(given) => given == value,
+            Self::Packed(_) => false,
+        }
+    }
+
+    /// The value, where it is more than a scalar and not packed.
+    pub(super) fn whole(&self) -> Option<&Value> {
+        match self {
+            Self::Borrowed(value) => Some(value),
+            Self::Owned(value) => Some(value),
+            Self::Null | Self::Integer(_) | Self::Text(_) | Self::Packed(_) => None,
         }
     }
 
@@ -42,17 +53,35 @@ impl Given<'_> {
             Self::Text(text) => Value::from(text),
             Self::Borrowed(value) => value.clone(),
             Self::Owned(value) => value,
+            Self::Packed(_) => Value::Null,
         }
     }
 }
+
+/// The number of micro-operations that begin at a word.
+pub(super) fn packed_number(start: u32) -> u32 {
+    PACKED | start
+}
+
+/// Where the micro-operations begin that a number stands for, if it does.
+pub(super) fn packed_start(number: u32) -> Option<u32> {
+    (number & PACKED != 0).then_some(number & !PACKED)
+}
+
+/// Marks the number of micro-operations.
+const PACKED: u32 = 1 << 31;
 
 /// Finds the number of a value. Small integers are looked up in place, as unique values usually count from 0.
 #[derive(Debug, Default)]
 pub(super) struct ValueIndex {
     dense: Vec<u32>,
     integers: FxHashMap<i64, u32>,
-    texts: HashTable<u32>,
+    texts: Numbers,
     pairs: FxHashMap<(u32, u32), u32>,
+    /// Of numbers that do not fit in an atom.
+    pub(super) wide: Numbers,
+    /// Of other values inside micro-operations.
+    pub(super) others: Numbers,
 }
 
 /// Integers below are looked up in place, however few values there are.
@@ -68,6 +97,7 @@ impl ValueIndex {
             Given::Null | Given::Borrowed(Value::Null) | Given::Owned(Value::Null) => NULL,
             Given::Integer(number) => self.integer(values, *number),
             Given::Text(text) => self.text(values, text),
+            Given::Packed(start) => packed_number(*start),
             Given::Borrowed(value) => match self.known(values, value) {
                 Some(number) => number,
                 None => push(values, given.value()),
@@ -100,7 +130,7 @@ impl ValueIndex {
         }
     }
 
-    fn integer(&mut self, values: &mut Vec<Value>, number: i64) -> u32 {
+    pub(super) fn integer(&mut self, values: &mut Vec<Value>, number: i64) -> u32 {
         let bound = ALWAYS_DENSE + 4 * values.len();
         let slot = match usize::try_from(number) {
             Ok(small) if small < bound => {
@@ -117,20 +147,23 @@ impl ValueIndex {
         *slot
     }
 
-    fn text(&mut self, values: &mut Vec<Value>, text: &str) -> u32 {
-        let hash = |text: &str| FxBuildHasher.hash_one(text);
-        let hashed = hash(text);
-        let of = |number: u32| values[number as usize].as_str().unwrap_or_default();
-        if let Some(&number) = self.texts.find(hashed, |&number| of(number) == text) {
+    pub(super) fn text(&mut self, values: &mut Vec<Value>, text: &str) -> u32 {
+        if let Some(number) = self.texts.find(text, |number| text_of(values, number), |_| true) {
             return number;
         }
-        let number = super::small(values.len());
-        self.texts.insert_unique(hashed, number, |&number| hash(of(number)));
-        push(values, Value::from(text))
+        let number = push(values, Value::from(text));
+        self.texts.insert(text, number, |number| text_of(values, number));
+        number
     }
 }
 
+fn text_of(values: &[Value], number: u32) -> &str {
+    values[number as usize].as_str().unwrap_or_default()
+}
+
 fn push(values: &mut Vec<Value>, value: Value) -> u32 {
+    let number = super::small(values.len());
+    assert!(number < PACKED, "a history has fewer than two billion values");
     values.push(value);
-    super::small(values.len() - 1)
+    number
 }

@@ -1,6 +1,6 @@
 //! An operation of a collection in columns, as checks see it.
 
-use super::{Builder, Operations};
+use super::{Builder, Operations, Steps};
 use crate::{Kind, Operation, Outcome, Phase};
 use serde_json::Value;
 use std::borrow::Cow;
@@ -53,6 +53,27 @@ pub enum OutcomeRef<'a> {
         /// Why, in one word of the outcome table; none if the history ends before it completed.
         error: Option<&'a str>,
     },
+}
+
+/// An operation as checks of transactions see it.
+#[derive(Debug, Clone)]
+pub struct TransactionRef<'a> {
+    /// The process that invoked it.
+    pub process: u64,
+    /// The client behind the process number, where the history says so.
+    pub client: Option<u32>,
+    /// The function: `txn`, ….
+    pub f: &'a str,
+    /// The key, where the model has keys.
+    pub key: Option<&'a str>,
+    /// How it ended: `ok`, `fail` or `info`.
+    pub kind: Kind,
+    /// Its result if it is `ok`, or else its argument.
+    pub steps: Steps<'a>,
+    /// Index of the invocation in the order of events.
+    pub invoked: usize,
+    /// Index of the completion in the order of events; none if it never completed or completed `info`.
+    pub completed: Option<usize>,
 }
 
 impl OperationRef<'_> {

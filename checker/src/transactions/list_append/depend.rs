@@ -4,7 +4,7 @@ use super::super::fan::Fan;
 use super::super::graph::{Builder, Graph, kind};
 use super::super::parse::{Access, NONE, small};
 use super::super::time;
-use super::{Lists, list};
+use super::Lists;
 
 /// The graph of all dependencies.
 pub(super) fn graph(lists: &Lists<'_>) -> Graph {
@@ -99,12 +99,12 @@ fn chain(lists: &Lists<'_>, graph: &mut Builder, elements: &[u32]) -> u32 {
 fn reads_of_forks(lists: &Lists<'_>, graph: &mut Builder, key: u32, branches: &[Vec<u32>]) {
     for txn in lists.transactions.committed() {
         for step in lists.transactions.steps_of(txn) {
-            let Access::Read(value) = step.access else { continue };
+            let Access::Read(read) = step.access else { continue };
             if step.key != key {
                 continue;
             }
-            let seen: Option<Vec<u32>> =
-                list(value).iter().map(|value| lists.transactions.element(key, value)).collect();
+            let list = lists.transactions.list(read).iter();
+            let seen: Option<Vec<u32>> = list.map(|value| lists.transactions.element(key, *value)).collect();
             let Some(seen) = seen else { continue };
             let seen_from = seen.last().map_or(NONE, |element| lists.writer(*element));
             for branch in branches.iter().filter(|branch| branch.starts_with(&seen)) {

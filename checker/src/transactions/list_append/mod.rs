@@ -11,8 +11,8 @@ use super::findings::Findings;
 use super::graph::Graph;
 use super::parse::{Access, NONE, Transactions};
 use crate::limits::Limits;
+use history::Atom;
 use rustc_hash::FxHashMap;
-use serde_json::Value;
 
 /// The lists, and what of them all reads agree on.
 #[derive(Debug)]
@@ -85,11 +85,6 @@ impl<'a> Analysis<'a> {
     }
 }
 
-/// What a read saw: null is the empty list.
-fn list(value: &Value) -> &[Value] {
-    value.as_array().map_or(&[], Vec::as_slice)
-}
-
 impl<'a> Lists<'a> {
     fn writer(&self, element: u32) -> u32 {
         self.transactions.writer(element)
@@ -102,22 +97,28 @@ impl<'a> Lists<'a> {
     /// The last element a read saw that another transaction wrote, and `counts` accepts.
     fn last_foreign(&self, reader: u32, step: usize, counts: impl Fn(u32) -> bool) -> Option<u32> {
         let at = &self.transactions.steps[step];
-        let Access::Read(value) = at.access else { return None };
+        let Access::Read(read) = at.access else { return None };
         let fits = |element: &u32| self.writer(*element) != reader && counts(*element);
         let order = &self.order[at.key as usize];
         let version = self.version[step];
         if version != NONE && version as usize <= order.len() {
             return order[..version as usize].iter().copied().rev().find(fits);
         }
-        let elements = list(value).iter().rev().filter_map(|value| self.transactions.element(at.key, value));
-        elements.into_iter().find(fits)
+        let list = self.transactions.list(read).iter().rev();
+        let elements = list.filter_map(|value| self.transactions.element(at.key, *value));
+        { elements }.find(fits)
     }
 
     fn steps(&self, txn: u32) -> std::ops::Range<usize> {
         self.transactions.txns[txn as usize].steps.clone()
     }
 
-    fn value(&self, element: u32) -> &'a Value {
+    fn value(&self, element: u32) -> Atom {
         self.transactions.elements[element as usize].value
+    }
+
+    /// The value of an element in few letters.
+    fn shown(&self, element: u32) -> String {
+        self.transactions.shown(self.value(element))
     }
 }

@@ -5,16 +5,16 @@
 
 use super::super::anomaly::Name;
 use super::super::findings::Findings;
-use super::super::parse::{Access, Fate, NONE, Transactions, brief, small};
-use super::{Lists, list};
+use super::super::parse::{Access, Fate, NONE, Transactions, small};
+use super::Lists;
+use history::Atom;
 use rustc_hash::{FxHashMap, FxHashSet};
-use serde_json::Value;
 
 /// Lists of one forked key that are looked at.
 const BRANCHES: usize = 64;
 
 /// The longest list read of a key, and who read it.
-type Longest<'a> = (&'a [Value], u32);
+type Longest<'a> = (&'a [Atom], u32);
 
 /// Establishes the orders, and reports what no order explains.
 pub(super) fn establish<'a>(transactions: Transactions<'a>, findings: &mut Findings) -> Lists<'a> {
@@ -50,10 +50,11 @@ fn longest<'a>(transactions: &Transactions<'a>) -> Vec<Longest<'a>> {
     let mut longest: Vec<Longest<'a>> = vec![(&[], NONE); transactions.keys.len()];
     for txn in transactions.committed() {
         for step in transactions.steps_of(txn) {
-            let Access::Read(value) = step.access else { continue };
+            let Access::Read(read) = step.access else { continue };
             let best = &mut longest[step.key as usize];
-            if list(value).len() > best.0.len() && !transactions.unclear(step.key) {
-                *best = (list(value), txn);
+            let list = transactions.list(read);
+            if list.len() > best.0.len() && !transactions.unclear(step.key) {
+                *best = (list, txn);
             }
         }
     }
@@ -71,7 +72,7 @@ struct Examiner<'l, 'a> {
 
 impl<'a> Examiner<'_, 'a> {
     /// The elements of the longest list, up to the first that repeats.
-    fn order(&mut self, key: u32, list: &'a [Value], reader: u32) -> Vec<u32> {
+    fn order(&mut self, key: u32, list: &'a [Atom], reader: u32) -> Vec<u32> {
         let elements = self.examine(key, list, reader);
         let mut order = Vec::with_capacity(elements.len());
         for element in elements {
@@ -87,10 +88,10 @@ impl<'a> Examiner<'_, 'a> {
 
     /// Reports what is wrong with a list by itself. What it shows of a transaction of unknown outcome
     /// happened.
-    fn examine(&mut self, key: u32, list: &'a [Value], reader: u32) -> Vec<u32> {
+    fn examine(&mut self, key: u32, list: &'a [Atom], reader: u32) -> Vec<u32> {
         let transactions = &mut self.lists.transactions;
         let elements: Vec<u32> =
-            list.iter().map(|value| transactions.element_or_unwritten(key, value)).collect();
+            list.iter().map(|value| transactions.element_or_unwritten(key, *value)).collect();
         self.lists.position.resize(transactions.elements.len(), NONE);
         self.reported.resize(transactions.elements.len(), false);
         let transactions = &self.lists.transactions;
@@ -104,8 +105,8 @@ impl<'a> Examiner<'_, 'a> {
             if std::mem::replace(&mut self.reported[*element as usize], true) {
                 continue;
             }
-            let key = brief(transactions.keys[key as usize]);
-            let value = brief(transactions.elements[*element as usize].value);
+            let key = transactions.shown_key(key);
+            let value = transactions.shown(transactions.elements[*element as usize].value);
             if aborted {
                 self.findings.add(transactions, Name::G1a, || {
                     let summary = format!("T1 read {value} of key {key}, which T2 appended, and T2 failed");
@@ -129,8 +130,8 @@ impl<'a> Examiner<'_, 'a> {
         let Some(twice) = sorted.windows(2).find(|pair| pair[0] == pair[1]) else { return false };
         let transactions = &self.lists.transactions;
         self.findings.add(transactions, Name::DuplicateElements, || {
-            let key = brief(transactions.keys[key as usize]);
-            let value = brief(transactions.elements[twice[0] as usize].value);
+            let key = transactions.shown_key(key);
+            let value = transactions.shown(transactions.elements[twice[0] as usize].value);
             (
                 vec![reader],
                 format!("T1 read {value} more than once in key {key}, to which it was appended once"),
@@ -153,8 +154,8 @@ impl<'a> Examiner<'_, 'a> {
                 continue;
             }
             self.findings.add(transactions, Name::IncompatibleOrder, || {
-                let value = brief(transactions.elements[*element as usize].value);
-                let key = brief(transactions.keys[key as usize]);
+                let value = transactions.shown(transactions.elements[*element as usize].value);
+                let key = transactions.shown_key(key);
                 let summary =
                     format!("T1 read {value} in key {key} out of the order in which T2 appended to it");
                 if reader == writer {
@@ -182,24 +183,25 @@ impl<'a> Examiner<'_, 'a> {
             }
             for index in self.lists.steps(txn) {
                 let step = self.lists.transactions.steps[index];
-                let Access::Read(value) = step.access else { continue };
+                let Access::Read(read) = step.access else { continue };
                 if self.lists.transactions.unclear(step.key) {
                     continue;
                 }
-                let list = list(value);
+                let list = self.lists.transactions.list(read);
                 let (whole, by) = longest[step.key as usize];
-                if *list == whole[..list.len()] {
+                if self.lists.transactions.same_lists(list, &whole[..list.len()]) {
                     self.lists.version[index] = small(list.len());
                     continue;
                 }
-                let agree = list.iter().zip(whole).take_while(|(one, other)| one == other).count();
+                let same = |(one, other): &(&Atom, &Atom)| self.lists.transactions.same(**one, **other);
+                let agree = list.iter().zip(whole).take_while(same).count();
                 let cut = &mut cuts[step.key as usize];
                 *cut = agree.min(*cut);
                 self.examine(step.key, list, txn);
                 let transactions = &self.lists.transactions;
                 self.findings.add(transactions, Name::IncompatibleOrder, || {
-                    let key = brief(transactions.keys[step.key as usize]);
-                    let (one, other) = (brief(&list[agree]), brief(&whole[agree]));
+                    let key = transactions.shown_key(step.key);
+                    let (one, other) = (transactions.shown(list[agree]), transactions.shown(whole[agree]));
                     let summary = format!(
                         "of key {key}, T1 read {one} and T2 read {other} in position {}: \
                          neither list is the beginning of the other",
@@ -219,25 +221,28 @@ impl<'a> Examiner<'_, 'a> {
 
 /// The lists that reads of forked keys saw, without those that are the beginning of another.
 fn forks(lists: &Lists<'_>, longest: &[Longest<'_>], cuts: &[usize]) -> FxHashMap<u32, Vec<Vec<u32>>> {
-    let mut forks: FxHashMap<u32, Vec<&[Value]>> = FxHashMap::default();
+    let mut forks: FxHashMap<u32, Vec<&[Atom]>> = FxHashMap::default();
     let transactions = &lists.transactions;
+    let begins = |list: &[Atom], with: &[Atom]| {
+        list.get(..with.len()).is_some_and(|start| transactions.same_lists(start, with))
+    };
     for txn in transactions.committed() {
         for step in transactions.steps_of(txn) {
-            let Access::Read(value) = step.access else { continue };
+            let Access::Read(read) = step.access else { continue };
             if cuts[step.key as usize] == usize::MAX || transactions.unclear(step.key) {
                 continue;
             }
-            let list = list(value);
+            let list = transactions.list(read);
             let (whole, _) = longest[step.key as usize];
             let branches = forks.entry(step.key).or_insert_with(|| vec![whole]);
-            if branches.len() < BRANCHES && !branches.iter().any(|branch| branch.starts_with(list)) {
-                branches.retain(|branch| !list.starts_with(branch));
+            if branches.len() < BRANCHES && !branches.iter().any(|branch| begins(branch, list)) {
+                branches.retain(|branch| !begins(list, branch));
                 branches.push(list);
             }
         }
     }
-    let elements = |key: u32, list: &[Value]| -> Vec<u32> {
-        let known = list.iter().map_while(|value| transactions.element(key, value));
+    let elements = |key: u32, list: &[Atom]| -> Vec<u32> {
+        let known = list.iter().map_while(|value| transactions.element(key, *value));
         let mut seen = FxHashSet::default();
         // What follows a repeated element says nothing of an order.
         known.take_while(|element| seen.insert(*element)).collect()
@@ -258,8 +263,8 @@ fn report_dirty_updates(lists: &Lists<'_>, findings: &mut Findings) {
                 Fate::Committed => {
                     let Some(failed) = failed.take() else { continue };
                     findings.add(transactions, Name::DirtyUpdate, || {
-                        let [one, other] = [failed, element].map(|element| brief(lists.value(element)));
-                        let key = brief(transactions.keys[transactions.elements[element as usize].key as usize]);
+                        let [one, other] = [failed, element].map(|element| lists.shown(element));
+                        let key = transactions.shown_key(transactions.elements[element as usize].key);
                         (
                             vec![lists.writer(failed), lists.writer(element)],
                             format!(

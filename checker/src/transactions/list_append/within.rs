@@ -2,10 +2,10 @@
 
 use super::super::anomaly::Name;
 use super::super::findings::Findings;
-use super::super::parse::{Access, Fate, NONE, brief};
-use super::{Lists, list};
+use super::super::parse::{Access, Fate, NONE};
+use super::Lists;
+use history::Atom;
 use rustc_hash::FxHashMap;
-use serde_json::Value;
 
 /// What a transaction knows of a key.
 #[derive(Debug, Clone, Default)]
@@ -13,7 +13,7 @@ struct Known<'a> {
     /// The transaction it belongs to, plus one.
     owner: u32,
     /// The last list it read.
-    read: Option<&'a [Value]>,
+    read: Option<&'a [Atom]>,
     /// What it appended since then.
     own: Vec<u32>,
     /// The longest version it read.
@@ -49,7 +49,7 @@ pub(super) fn look(lists: &Lists<'_>, findings: &mut Findings) {
                 };
             }
             match step.access {
-                Access::Read(value) => inspector.read(txn, index, list(value), fresh),
+                Access::Read(read) => inspector.read(txn, index, lists.transactions.list(read), fresh),
                 Access::Write(element) => inspector.append(txn, step.key, element),
             }
         }
@@ -65,21 +65,21 @@ struct Inspector<'l, 'a> {
 }
 
 impl<'a> Inspector<'_, 'a> {
-    fn read(&mut self, txn: u32, index: usize, list: &'a [Value], fresh: bool) {
+    fn read(&mut self, txn: u32, index: usize, list: &'a [Atom], fresh: bool) {
         let lists = self.lists;
         let transactions = &lists.transactions;
         let key = transactions.steps[index].key;
         let known = &mut self.known[key as usize];
         if !fresh && !fits(lists, known, list) {
             self.findings.add(transactions, Name::Internal, || {
-                let own: Vec<String> = known.own.iter().map(|element| brief(lists.value(*element))).collect();
+                let own: Vec<String> = known.own.iter().map(|element| lists.shown(*element)).collect();
                 let before = match known.read {
-                    Some(before) => format!("having read {}", brief(&Value::from(before))),
+                    Some(before) => format!("having read {}", transactions.shown_list(before)),
                     None => "not having read it before".to_owned(),
                 };
                 let own = if own.is_empty() { "nothing".to_owned() } else { own.join(", ") };
-                let name = brief(transactions.keys[key as usize]);
-                let now = brief(&Value::from(list));
+                let name = transactions.shown_key(key);
+                let now = transactions.shown_list(list);
                 (vec![txn], format!("T1 read key {name} as {now}, {before} and having appended {own} since"))
             });
         }
@@ -97,7 +97,7 @@ impl<'a> Inspector<'_, 'a> {
         let writer = lists.writer(end);
         if transactions.fate(writer) != Fate::Failed {
             self.findings.add(transactions, Name::G1b, || {
-                let (name, value) = (brief(transactions.keys[key as usize]), brief(lists.value(end)));
+                let (name, value) = (transactions.shown_key(key), lists.shown(end));
                 let summary = format!(
                     "T1 read key {name} up to {value}, which T2 appended, but not up to what T2 appended to it last"
                 );
@@ -111,14 +111,16 @@ impl<'a> Inspector<'_, 'a> {
         let known = &mut self.known[key as usize];
         let position = lists.position[element as usize];
         let foreseen = if position == NONE {
-            known.read.is_some_and(|list| list.contains(lists.value(element)))
+            {
+                let same = |value: &Atom| lists.transactions.same(*value, lists.value(element));
+                known.read.is_some_and(|list| list.iter().any(same))
+            }
         } else {
             position < known.seen
         };
         if foreseen {
             self.findings.add(&lists.transactions, Name::FutureRead, || {
-                let (name, value) =
-                    (brief(lists.transactions.keys[key as usize]), brief(lists.value(element)));
+                let (name, value) = (lists.transactions.shown_key(key), lists.shown(element));
                 (vec![txn], format!("T1 read {value} of key {name} before it appended it"))
             });
         }
@@ -131,11 +133,12 @@ impl<'a> Inspector<'_, 'a> {
 }
 
 /// Whether a list is what the transaction must see after what it did before.
-fn fits(lists: &Lists<'_>, known: &Known<'_>, list: &[Value]) -> bool {
+fn fits(lists: &Lists<'_>, known: &Known<'_>, list: &[Atom]) -> bool {
     let Some(end) = list.len().checked_sub(known.own.len()) else { return false };
     let (before, own) = list.split_at(end);
-    known.read.is_none_or(|read| read == before)
-        && own.iter().zip(&known.own).all(|(value, element)| value == lists.value(*element))
+    let transactions = &lists.transactions;
+    known.read.is_none_or(|read| transactions.same_lists(read, before))
+        && own.iter().zip(&known.own).all(|(value, element)| transactions.same(*value, lists.value(*element)))
 }
 
 /// Who replaced which version.
@@ -175,13 +178,10 @@ impl Updates {
         for ((key, version), others) in more {
             let first = self.first[self.starts[key as usize] + version as usize];
             findings.add(&lists.transactions, Name::LostUpdate, || {
-                let name = brief(lists.transactions.keys[key as usize]);
+                let name = lists.transactions.shown_key(key);
                 let what = match version {
                     0 => "empty".to_owned(),
-                    _ => format!(
-                        "up to {}",
-                        brief(lists.value(lists.order[key as usize][version as usize - 1]))
-                    ),
+                    _ => format!("up to {}", lists.shown(lists.order[key as usize][version as usize - 1])),
                 };
                 let count = others.len() + 1;
                 let summary = format!("{count} transactions read key {name} {what}, and each appended to it");

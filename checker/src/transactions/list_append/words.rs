@@ -2,7 +2,7 @@
 
 use super::super::cycles::Edge;
 use super::super::graph::kind;
-use super::super::parse::{Access, NONE, brief};
+use super::super::parse::{Access, NONE};
 use super::Lists;
 
 /// Why the transaction called `a` precedes the one called `b`.
@@ -10,9 +10,8 @@ pub(super) fn because(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> Strin
     match edge.kind {
         kind::WW => written_after(lists, edge, a, b),
         kind::WR => {
-            let key =
-                brief(lists.transactions.keys[lists.transactions.elements[edge.why as usize].key as usize]);
-            let value = brief(lists.value(edge.why));
+            let key = lists.transactions.shown_key(lists.transactions.elements[edge.why as usize].key);
+            let value = lists.shown(edge.why);
             format!("{b} read {value} in key {key}, which {a} appended")
         }
         _ => missed(lists, edge, a, b),
@@ -22,8 +21,8 @@ pub(super) fn because(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> Strin
 fn written_after(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
     let key = lists.transactions.elements[edge.why as usize].key;
     if let Some(before) = before_in_fork(lists, edge, key) {
-        let (key, value) = (brief(lists.transactions.keys[key as usize]), brief(lists.value(edge.why)));
-        let before = brief(lists.value(before));
+        let (key, value) = (lists.transactions.shown_key(key), lists.shown(edge.why));
+        let before = lists.shown(before);
         return format!(
             "a read shows {value} of key {key}, which {b} appended, right behind {before}, which {a} appended"
         );
@@ -32,8 +31,8 @@ fn written_after(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
     let before = own(lists, edge.from, key)
         .filter(|element| lists.position[*element as usize] < position)
         .max_by_key(|element| lists.position[*element as usize]);
-    let (key, value) = (brief(lists.transactions.keys[key as usize]), brief(lists.value(edge.why)));
-    let before = before.map_or_else(|| "its own".to_owned(), |element| brief(lists.value(element)));
+    let (key, value) = (lists.transactions.shown_key(key), lists.shown(edge.why));
+    let before = before.map_or_else(|| "its own".to_owned(), |element| lists.shown(element));
     if position == NONE {
         format!(
             "{a} appended {before} to key {key}, where it was read, and {b} appended {value}, which no read shows up to there"
@@ -66,18 +65,18 @@ fn missed(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
     let order = lists.order[key as usize].len();
     let read = lists.steps(edge.from).find_map(|step_index| {
         let step = &lists.transactions.steps[step_index];
-        let Access::Read(value) = step.access else { return None };
+        let Access::Read(read) = step.access else { return None };
         let version = lists.version[step_index];
         if step.key != key || version as usize > order {
             return None;
         }
         let missing = written.iter().find(|element| lists.position[**element as usize] >= version)?;
-        Some((value, *missing))
+        Some((read, *missing))
     });
-    let key = brief(lists.transactions.keys[key as usize]);
+    let key = lists.transactions.shown_key(key);
     match read {
         Some((list, missing)) => {
-            let (list, missing) = (brief(list), brief(lists.value(missing)));
+            let (list, missing) = (lists.transactions.shown_read(list), lists.shown(missing));
             format!("{a} read key {key} as {list}, without {missing}, which {b} appended")
         }
         None => format!("{a} read key {key} without what {b} appended to it"),

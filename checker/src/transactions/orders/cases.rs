@@ -5,7 +5,7 @@
 
 use super::super::anomaly::Order;
 use super::super::observed::Observed;
-use super::super::parse::{NONE, brief};
+use super::super::parse::NONE;
 use super::encode::Problem;
 
 /// The most transactions that are put into words, and the most lines.
@@ -119,7 +119,7 @@ impl Cases<'_, '_, '_> {
     }
 
     fn key(&self, key: u32) -> String {
-        brief(self.observed.transactions.keys[key as usize])
+        self.observed.transactions.shown_key(key)
     }
 
     fn suppose(&self, known: &Known, (first, second): (u32, u32)) -> Known {

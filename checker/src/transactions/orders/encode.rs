@@ -12,7 +12,7 @@ use super::super::observed::Observed;
 use super::super::parse::{Access, Fate, NONE, small};
 use super::super::time;
 use super::prune::Known;
-use rustc_hash::{FxHashMap, FxHashSet};
+use rustc_hash::FxHashSet;
 
 /// Who read one version of a key, by the nodes of their reads.
 #[derive(Debug, Default, Clone)]
@@ -140,9 +140,9 @@ impl Problem {
         if two {
             this.edges.extend((0..count).map(|entry| (entry, entry + count)));
         }
-        let index_of = this.add_writes(observed, &entry_of);
-        this.add_reads(observed, &entry_of, &index_of);
-        this.add_choices(observed, &entry_of, &index_of);
+        this.add_writes(observed, &entry_of);
+        this.add_reads(observed, &entry_of);
+        this.add_choices(observed, &entry_of);
         this.add_chains(observed, &entry_of);
         this.add_order(observed, order, &entry_of);
         this.edges.sort_unstable();
@@ -204,9 +204,7 @@ impl Problem {
         small(self.nodes - 1)
     }
 
-    /// Returns by element the index of its writer among the writers of its key.
-    fn add_writes(&mut self, observed: &Observed<'_, '_>, entry_of: &[u32]) -> FxHashMap<(u32, u32), u32> {
-        let mut index_of = FxHashMap::default();
+    fn add_writes(&mut self, observed: &Observed<'_, '_>, entry_of: &[u32]) {
         for (entry, txn) in self.txns.iter().enumerate() {
             debug_assert_eq!(entry_of[*txn as usize] as usize, entry);
             for step in observed.transactions.steps_of(*txn) {
@@ -219,20 +217,19 @@ impl Problem {
                 writers.push(small(entry));
                 self.versions[step.key as usize].push(Version { gate: NONE, ..Version::default() });
                 self.entries[entry].writes.push((step.key, index));
-                index_of.insert((*txn, step.key), index);
             }
         }
-        index_of
     }
 
-    fn add_reads(
-        &mut self,
-        observed: &Observed<'_, '_>,
-        entry_of: &[u32],
-        index_of: &FxHashMap<(u32, u32), u32>,
-    ) {
-        // By version: the readers that those who write later must come after.
-        let mut before: FxHashMap<(u32, u32), Vec<u32>> = FxHashMap::default();
+    /// The index of an entry among the writers of a key, which are in the order of entries.
+    fn index_of(&self, writer: u32, key: u32) -> u32 {
+        let index = self.writers[key as usize].binary_search(&writer);
+        small(index.expect("it wrote the key"))
+    }
+
+    fn add_reads(&mut self, observed: &Observed<'_, '_>, entry_of: &[u32]) {
+        // Versions, with the readers that those who write later must come after.
+        let mut before: Vec<(u32, u32, u32)> = Vec::new();
         for read in observed.reads {
             let entry = entry_of[read.txn as usize];
             if entry == NONE {
@@ -247,7 +244,7 @@ impl Problem {
                     continue;
                 }
                 self.edges.push((from + self.commit, entry));
-                index_of[&(writer, read.key)]
+                self.index_of(from, read.key)
             };
             if !read.first {
                 continue;
@@ -259,19 +256,19 @@ impl Problem {
                 Missing::Precedes if writes_key && self.commit == 0 => {
                     self.version(read.key, index).updaters.push(entry);
                 }
-                Missing::Precedes => before.entry((read.key, index)).or_default().push(entry),
+                Missing::Precedes => before.push((read.key, index, entry)),
                 Missing::Unreached => self.version(read.key, index).guards.push(entry),
                 Missing::Allowed => {}
             }
         }
-        let mut before: Vec<_> = before.into_iter().collect();
         before.sort_unstable();
-        for ((key, index), readers) in before {
-            let gate = if let [one] = readers.as_slice() {
-                *one
+        for readers in before.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
+            let (key, index, reader) = readers[0];
+            let gate = if readers.len() == 1 {
+                reader
             } else {
                 let gate = self.helper();
-                self.edges.extend(readers.iter().map(|reader| (*reader, gate)));
+                self.edges.extend(readers.iter().map(|(_, _, reader)| (*reader, gate)));
                 gate
             };
             self.version(key, index).gate = gate;
@@ -320,21 +317,14 @@ impl Problem {
     }
 
     /// Reads of values that were written more than once. Of a part of a history, only those whose writers are all in it.
-    fn add_choices(
-        &mut self,
-        observed: &Observed<'_, '_>,
-        entry_of: &[u32],
-        index_of: &FxHashMap<(u32, u32), u32>,
-    ) {
+    fn add_choices(&mut self, observed: &Observed<'_, '_>, entry_of: &[u32]) {
         let inside = |txn: &u32| entry_of[*txn as usize] != NONE;
         for choice in observed.choices.iter().filter(|choice| inside(&choice.txn)) {
             if choice.candidates.iter().all(inside) {
-                let index = |txn: &u32| index_of[&(*txn, choice.key)];
-                self.open.push(Open {
-                    reader: entry_of[choice.txn as usize],
-                    key: choice.key,
-                    candidates: choice.candidates.iter().map(index).collect(),
-                });
+                let index = |txn: &u32| self.index_of(entry_of[*txn as usize], choice.key);
+                let candidates = choice.candidates.iter().map(index).collect();
+                let reader = entry_of[choice.txn as usize];
+                self.open.push(Open { reader, key: choice.key, candidates });
             }
         }
     }

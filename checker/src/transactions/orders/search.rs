@@ -63,7 +63,7 @@ impl Search {
         let edges = std::mem::take(&mut problem.edges);
         let mut this = Self {
             problem,
-            solver: Solver::new(Topology::new(&edges, order)),
+            solver: Solver::new(Topology::new(edges, order)),
             pairs: Vec::new(),
             of_pair: FxHashMap::default(),
             sources: Vec::new(),

@@ -10,8 +10,72 @@
 use super::super::parse::{NONE, small};
 use std::collections::VecDeque;
 
-/// An edge that was added later: the other end, and the decision it rests on.
-type Added = (u32, u32);
+/// An edge that was added later, among those of its node.
+#[derive(Debug, Clone, Copy)]
+struct Added {
+    /// The other end.
+    end: u32,
+    /// The decision it rests on.
+    reason: u32,
+    /// The edges of the node that were added right before and right after, or [`NONE`].
+    before: u32,
+    after: u32,
+}
+
+/// The edges that were added, by one of their ends, in the order of their addition. Most nodes have none.
+#[derive(Debug)]
+struct AddedEdges {
+    /// By node: its first and last edge, or [`NONE`].
+    ends: Vec<(u32, u32)>,
+    edges: Vec<Added>,
+}
+
+impl AddedEdges {
+    fn new(nodes: usize) -> Self {
+        Self { ends: vec![(NONE, NONE); nodes], edges: Vec::new() }
+    }
+
+    fn push(&mut self, node: u32, end: u32, reason: u32) {
+        let edge = small(self.edges.len());
+        let (first, last) = &mut self.ends[node as usize];
+        self.edges.push(Added { end, reason, before: *last, after: NONE });
+        if *last == NONE {
+            *first = edge;
+        } else {
+            self.edges[*last as usize].after = edge;
+        }
+        *last = edge;
+    }
+
+    /// Removes the edge that was added last; it is one of this node's.
+    fn pop(&mut self, node: u32) {
+        let Some(edge) = self.edges.pop() else { return };
+        let (first, last) = &mut self.ends[node as usize];
+        *last = edge.before;
+        if edge.before == NONE {
+            *first = NONE;
+        } else {
+            self.edges[edge.before as usize].after = NONE;
+        }
+    }
+
+    fn first(&self, node: u32) -> u32 {
+        self.ends[node as usize].0
+    }
+
+    /// The end of an edge, and the next edge of its node.
+    fn step(&self, edge: u32) -> (u32, u32) {
+        let edge = self.edges[edge as usize];
+        (edge.end, edge.after)
+    }
+
+    /// The ends of a node's edges, and the decisions they rest on.
+    fn of(&self, node: u32) -> impl Iterator<Item = (u32, u32)> {
+        let at = |edge: u32| self.edges.get(edge as usize);
+        let edges = std::iter::successors(at(self.first(node)), move |edge| at(edge.after));
+        edges.map(|edge| (edge.end, edge.reason))
+    }
+}
 
 /// Edges in one array, by their source.
 #[derive(Debug)]
@@ -48,8 +112,8 @@ impl Adjacency {
 pub(super) struct Topology {
     known_out: Adjacency,
     known_in: Adjacency,
-    added_out: Vec<Vec<Added>>,
-    added_in: Vec<Vec<Added>>,
+    added_out: AddedEdges,
+    added_in: AddedEdges,
     /// The sources of the edges that were added, in the order of their addition, with the targets.
     log: Vec<(u32, u32)>,
     position: Vec<u32>,
@@ -71,18 +135,22 @@ pub(super) struct Step {
 
 impl Topology {
     /// The known edges, and an order that respects them.
-    pub(super) fn new(edges: &[(u32, u32)], order: &[u32]) -> Self {
+    pub(super) fn new(edges: Vec<(u32, u32)>, order: &[u32]) -> Self {
         let nodes = order.len();
         let mut position = vec![0; nodes];
         for (index, node) in order.iter().enumerate() {
             position[*node as usize] = small(index);
         }
         debug_assert!(edges.iter().all(|(from, to)| position[*from as usize] < position[*to as usize]));
+        let known_out = Adjacency::new(nodes, edges.iter().copied());
+        let known_in = Adjacency::new(nodes, edges.iter().map(|(from, to)| (*to, *from)));
+        // There are millions of them.
+        drop(edges);
         Self {
-            known_out: Adjacency::new(nodes, edges.iter().copied()),
-            known_in: Adjacency::new(nodes, edges.iter().map(|(from, to)| (*to, *from))),
-            added_out: vec![Vec::new(); nodes],
-            added_in: vec![Vec::new(); nodes],
+            known_out,
+            known_in,
+            added_out: AddedEdges::new(nodes),
+            added_in: AddedEdges::new(nodes),
             log: Vec::new(),
             position,
             mark: vec![0; nodes],
@@ -113,8 +181,8 @@ impl Topology {
         if !self.agrees(from, to) && !self.reorder(from, to) {
             return false;
         }
-        self.added_out[from as usize].push((to, reason));
-        self.added_in[to as usize].push((from, reason));
+        self.added_out.push(from, to, reason);
+        self.added_in.push(to, from, reason);
         self.log.push((from, to));
         true
     }
@@ -122,8 +190,8 @@ impl Topology {
     /// Takes back all edges but the first so many.
     pub(super) fn undo(&mut self, added: usize) {
         for (from, to) in self.log.drain(added..).rev() {
-            self.added_out[from as usize].pop();
-            self.added_in[to as usize].pop();
+            self.added_out.pop(from);
+            self.added_in.pop(to);
         }
     }
 
@@ -140,8 +208,11 @@ impl Topology {
             for index in 0..self.known_out.of(node).len() {
                 self.push_before(self.known_out.of(node)[index], last);
             }
-            for index in 0..self.added_out[node as usize].len() {
-                self.push_before(self.added_out[node as usize][index].0, last);
+            let mut edge = self.added_out.first(node);
+            while edge != NONE {
+                let (end, next) = self.added_out.step(edge);
+                self.push_before(end, last);
+                edge = next;
             }
         }
     }
@@ -181,8 +252,11 @@ impl Topology {
             for index in 0..self.known_out.of(node).len() {
                 self.push_before(self.known_out.of(node)[index], last);
             }
-            for index in 0..self.added_out[node as usize].len() {
-                self.push_before(self.added_out[node as usize][index].0, last);
+            let mut edge = self.added_out.first(node);
+            while edge != NONE {
+                let (end, next) = self.added_out.step(edge);
+                self.push_before(end, last);
+                edge = next;
             }
         }
         true
@@ -197,8 +271,11 @@ impl Topology {
             for index in 0..self.known_in.of(node).len() {
                 self.push_after(self.known_in.of(node)[index], first);
             }
-            for index in 0..self.added_in[node as usize].len() {
-                self.push_after(self.added_in[node as usize][index].0, first);
+            let mut edge = self.added_in.first(node);
+            while edge != NONE {
+                let (end, next) = self.added_in.step(edge);
+                self.push_after(end, first);
+                edge = next;
             }
         }
     }
@@ -243,7 +320,7 @@ impl Topology {
                 continue;
             }
             let known = self.known_out.of(node).iter().map(|next| (*next, NONE));
-            let added = self.added_out[node as usize].iter().copied();
+            let added = self.added_out.of(node);
             for (next, reason) in known.chain(added) {
                 let further = distance + u32::from(reason != NONE && !settled(reason));
                 let index = next as usize;
@@ -283,7 +360,7 @@ mod tests {
 
     #[test]
     fn edges_move_nodes_and_cycles_are_refused() {
-        let mut topology = Topology::new(&[(0, 1), (2, 3)], &[0, 1, 2, 3]);
+        let mut topology = Topology::new(vec![(0, 1), (2, 3)], &[0, 1, 2, 3]);
         assert!(topology.add(3, 0, 7));
         assert!(all_agree(&topology, &[(0, 1), (2, 3), (3, 0)]));
         assert!(!topology.add(1, 2, 8));
@@ -304,7 +381,7 @@ mod tests {
         };
         for _ in 0..200 {
             let order: Vec<u32> = (0..12).collect();
-            let mut topology = Topology::new(&[], &order);
+            let mut topology = Topology::new(Vec::new(), &order);
             let mut kept: Vec<(u32, u32)> = Vec::new();
             for _ in 0..40 {
                 if random(8) == 0 {

@@ -3,17 +3,17 @@
 use super::super::anomaly::Name;
 use super::super::findings::Findings;
 use super::super::observed::{Choice, Seen};
-use super::super::parse::{Access, Fate, NONE, brief, small};
+use super::super::parse::{Access, Fate, NONE, small};
 use super::Registers;
+use history::Atom;
 use rustc_hash::FxHashMap;
-use serde_json::Value;
 
 /// What a transaction knows of a key.
 #[derive(Debug, Clone, Copy)]
-struct Known<'a> {
+struct Known {
     owner: u32,
     /// What it wrote last, or else read first; null before any write.
-    value: &'a Value,
+    value: Atom,
 }
 
 /// By element: the transactions whose last write to the key it is.
@@ -27,7 +27,7 @@ pub(super) fn read(registers: &mut Registers<'_>, findings: &mut Findings) {
     }
     let finals = finals(registers, &unclear);
     let mut seen = std::mem::take(&mut registers.seen);
-    let mut known: FxHashMap<u32, Known<'_>> = FxHashMap::default();
+    let mut known: FxHashMap<u32, Known> = FxHashMap::default();
     for txn in registers.transactions.committed().collect::<Vec<_>>() {
         for index in registers.transactions.txns[txn as usize].steps.clone() {
             let step = registers.transactions.steps[index];
@@ -40,17 +40,20 @@ pub(super) fn read(registers: &mut Registers<'_>, findings: &mut Findings) {
                     let value = registers.transactions.elements[element as usize].value;
                     known.insert(step.key, Known { owner: txn, value });
                 }
-                Access::Read(value) => {
-                    if let Some(before) = before.filter(|before| before.value != value) {
+                Access::Read(read) => {
+                    let value = registers.transactions.register(read);
+                    let differs = |before: &Known| !registers.transactions.same(before.value, value);
+                    let others = before.is_none_or(|before| differs(&before));
+                    if let Some(before) = before.filter(differs) {
                         report_internal(registers, findings, (txn, step.key), before.value, value);
                     }
                     if before.is_none() {
                         known.insert(step.key, Known { owner: txn, value });
                     }
-                    if before.is_none_or(|before| before.value != value) {
+                    if others {
                         let first = before.is_none();
                         let (txn, key) = (txn, step.key);
-                        if value.is_null() {
+                        if value == Atom::NULL {
                             seen.push(Seen { txn, key, version: NONE, first });
                         } else {
                             choose(registers, findings, &finals, (txn, key), value);
@@ -89,7 +92,7 @@ fn choose(
     findings: &mut Findings,
     finals: &Finals,
     (txn, key): (u32, u32),
-    value: &Value,
+    value: Atom,
 ) {
     let transactions = &registers.transactions;
     let element = transactions.element(key, value);
@@ -103,7 +106,7 @@ fn choose(
         return;
     }
     let words = |what: &str| {
-        let (key, value) = (brief(transactions.keys[key as usize]), brief(value));
+        let (key, value) = (transactions.shown_key(key), transactions.shown(value));
         format!("T1 read key {key} as {value}, {what}")
     };
     let Some(element) = element else {
@@ -133,12 +136,12 @@ fn report_internal(
     registers: &Registers<'_>,
     findings: &mut Findings,
     (txn, key): (u32, u32),
-    expected: &Value,
-    found: &Value,
+    expected: Atom,
+    found: Atom,
 ) {
     findings.add(&registers.transactions, Name::Internal, || {
-        let key = brief(registers.transactions.keys[key as usize]);
-        let (expected, found) = (brief(expected), brief(found));
+        let key = registers.transactions.shown_key(key);
+        let (expected, found) = (registers.transactions.shown(expected), registers.transactions.shown(found));
         (vec![txn], format!("T1 read key {key} as {found}, where it had {expected} before"))
     });
 }

@@ -3,10 +3,10 @@
 use super::super::anomaly::Name;
 use super::super::findings::Findings;
 use super::super::observed::Seen;
-use super::super::parse::{Access, Fate, NONE, Transactions, brief, small};
+use super::super::parse::{Access, Fate, NONE, Transactions, small};
 use super::{Registers, repeated};
+use history::Atom;
 use rustc_hash::FxHashMap;
-use serde_json::Value;
 
 /// What a transaction knows of a key.
 #[derive(Debug, Clone, Copy)]
@@ -50,7 +50,7 @@ pub(super) fn read<'a>(transactions: Transactions<'a>, findings: &mut Findings) 
                 continue;
             }
             match step.access {
-                Access::Read(value) => reader.read(txn, step.key, value),
+                Access::Read(read) => reader.read(txn, step.key, read),
                 Access::Write(element) => reader.write(txn, step.key, element),
             }
         }
@@ -77,9 +77,10 @@ struct Reader<'f, 'a> {
     reported: Vec<bool>,
 }
 
-impl<'a> Reader<'_, 'a> {
-    fn read(&mut self, txn: u32, key: u32, value: &'a Value) {
-        let version = if value.is_null() {
+impl Reader<'_, '_> {
+    fn read(&mut self, txn: u32, key: u32, read: u32) {
+        let value = self.registers.transactions.register(read);
+        let version = if value == Atom::NULL {
             NONE
         } else {
             let version = self.registers.transactions.element_or_unwritten(key, value);
@@ -99,9 +100,15 @@ impl<'a> Reader<'_, 'a> {
             let expected = std::mem::replace(&mut known.version, version);
             let transactions = &self.registers.transactions;
             self.findings.add(transactions, Name::Internal, || {
-                let key = brief(transactions.keys[key as usize]);
+                let key = transactions.shown_key(key);
                 let expected = value_of(transactions, expected);
-                (vec![txn], format!("T1 read key {key} as {}, where it had {expected} before", brief(value)))
+                (
+                    vec![txn],
+                    format!(
+                        "T1 read key {key} as {}, where it had {expected} before",
+                        transactions.shown_read(read)
+                    ),
+                )
             });
         }
     }
@@ -117,7 +124,7 @@ impl<'a> Reader<'_, 'a> {
         let transactions = &self.registers.transactions;
         let writer = transactions.writer(version);
         let words = |what: &str| {
-            let (key, value) = (brief(transactions.keys[key as usize]), value_of(transactions, version));
+            let (key, value) = (transactions.shown_key(key), value_of(transactions, version));
             format!("T1 read key {key} as {value}, {what}")
         };
         if writer == NONE {
@@ -194,7 +201,7 @@ impl<'a> Reader<'_, 'a> {
                 version => self.first_update[version as usize],
             };
             self.findings.add(transactions, Name::LostUpdate, || {
-                let (key, value) = (brief(transactions.keys[key as usize]), value_of(transactions, version));
+                let (key, value) = (transactions.shown_key(key), value_of(transactions, version));
                 let count = others.len() + 1;
                 let summary = format!("{count} transactions read key {key} as {value}, and each replaced it");
                 (std::iter::once(first).chain(others).collect(), summary)
@@ -207,7 +214,7 @@ impl<'a> Reader<'_, 'a> {
 pub(super) fn value_of(transactions: &Transactions<'_>, version: u32) -> String {
     match version {
         NONE => "null".to_owned(),
-        version => brief(transactions.elements[version as usize].value),
+        version => transactions.shown(transactions.elements[version as usize].value),
     }
 }
 
@@ -237,7 +244,7 @@ fn drop_cycles(registers: &mut Registers<'_>, findings: &mut Findings) {
             }
             circle.reverse();
             let values: Vec<_> = circle.iter().map(|element| value_of(transactions, *element)).collect();
-            let key = brief(transactions.keys[key as usize]);
+            let key = transactions.shown_key(key);
             let summary = format!(
                 "each of these values of key {key} was written after the one before it was read, and the first \
                  after the last: {}",

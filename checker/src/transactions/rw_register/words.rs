@@ -2,7 +2,7 @@
 
 use super::super::cycles::Edge;
 use super::super::graph::kind;
-use super::super::parse::{NONE, brief};
+use super::super::parse::NONE;
 use super::Registers;
 use super::depend::{Times, final_write};
 use super::versions::value_of;
@@ -11,14 +11,14 @@ use super::versions::value_of;
 pub(super) fn because(registers: &Registers<'_>, times: &Times, edge: &Edge, a: &str, b: &str) -> String {
     let transactions = &registers.transactions;
     if edge.kind == kind::WR {
-        let key = brief(transactions.keys[transactions.elements[edge.why as usize].key as usize]);
+        let key = transactions.shown_key(transactions.elements[edge.why as usize].key);
         return format!("{b} read key {key} as {}, which {a} wrote", value_of(transactions, edge.why));
     }
     let seen = registers.seen.iter().find(|seen| seen.first && seen.txn == edge.from && seen.key == edge.why);
     let written = final_write(registers, edge.to, edge.why).unwrap_or(NONE);
     let Some(seen) = seen else { return format!("{a} read what {b} replaced") };
     let [read, wrote] = [seen.version, written].map(|version| value_of(transactions, version));
-    let key = brief(transactions.keys[edge.why as usize]);
+    let key = transactions.shown_key(edge.why);
     if seen.version == NONE {
         format!("{a} read key {key} as {read}, as it was before {b} wrote {wrote}")
     } else if edge.kind == kind::RW_IN_TIME && written != NONE && times.before(seen.version, written) {

@@ -5,5 +5,6 @@ mod axioms;
 mod levels;
 mod named;
 mod oracle;
+mod renamed;
 mod simulated;
 mod written;

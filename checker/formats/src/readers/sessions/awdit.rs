@@ -3,7 +3,6 @@
 
 use super::super::super::{Options, budget::Budget, draft::Draft, fault::Fault};
 use super::{Txn, draft};
-use serde_json::json;
 
 /// Whether it writes, the key and the value.
 fn parts(line: &[u8]) -> Option<(bool, u64, u64)> {
@@ -56,7 +55,7 @@ pub(in super::super) fn read<'a>(
                 open_end = true;
                 break;
             }
-            open.get_or_insert_with(|| Txn::new(offset, session)).step(writes, json!(key), json!(value));
+            open.get_or_insert_with(|| Txn::new(offset, session)).step(writes, key, value);
         }
         offset += line.len();
     }

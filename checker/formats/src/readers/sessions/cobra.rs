@@ -3,7 +3,6 @@
 
 use super::super::super::{budget::Budget, draft::Draft, fault::Fault};
 use super::{Txn, draft};
-use serde_json::{Value, json};
 
 /// Numbers that stand for the initial transaction and its writes, and for no value.
 const INITIAL: u64 = 0xbebe_ebee;
@@ -50,15 +49,17 @@ pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, 
             (b'C' | b'A', open) => {
                 let mut txn =
                     open.take().ok_or_else(|| odd("the end of a transaction that did not begin"))?;
-                txn.committed = letter == b'C';
+                txn.transaction.committed = letter == b'C';
                 txns.push(txn);
             }
-            (b'W', Some(txn)) => txn.step(true, json!(number(1)), json!(number(0))),
+            (b'W', Some(txn)) => txn.step(true, number(1), number(0)),
             (b'R', Some(txn)) => {
                 let [writer, write, key] = [number(0), number(1), number(2)];
                 let initial = [INITIAL, NOTHING].contains(&writer) && [INITIAL, NOTHING].contains(&write);
-                if !COLLECTION.contains(&write) {
-                    txn.step(false, json!(key), if initial { Value::Null } else { json!(write) });
+                if initial && !COLLECTION.contains(&write) {
+                    txn.read_nothing(key);
+                } else if !COLLECTION.contains(&write) {
+                    txn.step(false, key, write);
                 }
             }
             _ => return Err(odd("a record outside of a transaction, or a transaction inside of one")),

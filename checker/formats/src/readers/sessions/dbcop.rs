@@ -2,7 +2,6 @@
 
 use super::super::super::{budget::Budget, draft::Draft, fault::Fault};
 use super::{Txn, draft};
-use serde_json::{Value, json};
 
 /// A place in the bytes.
 struct Cursor<'a> {
@@ -48,17 +47,17 @@ impl<'a> Cursor<'a> {
     /// A transaction, and one of the writes in it that did not succeed, which certainly did not happen.
     fn txn(&mut self, session: u64) -> Option<[Txn; 2]> {
         let (mut txn, mut failed) = (Txn::new(self.offset, session), Txn::new(self.offset, session));
-        failed.committed = false;
+        failed.transaction.committed = false;
         for _ in 0..self.number()? {
             let writes = self.truth()?;
             let [key, value] = [self.number()?, self.number()?];
             if self.truth()? {
-                txn.step(writes, json!(key), json!(value));
+                txn.step(writes, key, value);
             } else if writes {
-                failed.step(writes, json!(key), json!(value));
+                failed.step(writes, key, value);
             }
         }
-        txn.committed = self.truth()?;
+        txn.transaction.committed = self.truth()?;
         Some([failed, txn])
     }
 
@@ -84,5 +83,5 @@ pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, 
     let end = cursor.offset;
     let txns =
         txns.ok_or_else(|| Fault::at(end, format!("byte {end} does not continue a history of dbcop")))?;
-    draft(bytes, budget, txns, Some(Value::from(0)))
+    draft(bytes, budget, txns, Some(0))
 }

@@ -3,7 +3,6 @@
 use super::super::super::{budget::Budget, draft::Draft, fault::Fault};
 use super::{Txn, draft};
 use rustc_hash::FxHashMap;
-use serde_json::{Value, json};
 
 /// Whether it writes, the key, the value, the session and the transaction.
 fn parts(line: &[u8]) -> Option<(bool, u64, u64, u64, i64)> {
@@ -44,12 +43,12 @@ pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, 
                 txns.push(Txn::new(offset, session));
                 txns.len() - 1
             });
-            txns[index].committed = txn != -1;
-            txns[index].step(writes, json!(key), json!(value));
+            txns[index].transaction.committed = txn != -1;
+            txns[index].step(writes, key, value);
         }
         offset += line.len();
     }
-    let mut draft = draft(bytes, budget, txns, Some(Value::from(0)))?;
+    let mut draft = draft(bytes, budget, txns, Some(0))?;
     if cut {
         draft.note_cut();
     }
