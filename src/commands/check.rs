@@ -20,7 +20,7 @@ use checker::property::Property;
 use checker::transactions::{Consistency, UnknownConsistency};
 use checker::words;
 use formats::{self, FailedCas, Format, Options, Order, Read, UnknownFormat, Unpacked};
-use history::{Converted, Operations, RecordedOperations, pair_columns, read_jsonl};
+use history::{Converted, Operations, RecordedOperations, read_jsonl};
 use report::Answer;
 use report::Check as Verdict;
 use report::PictureOptions;
@@ -462,10 +462,8 @@ fn read(source: &Source, options: &Options) -> Result<History, Failure> {
         && options.failed_cas.is_none()
         && let Ok(history) = read_jsonl(formats::with_large_integers_as_text(&bytes).as_ref())
     {
-        let operations =
-            pair_columns(history.events).map_err(|error| Failure::usage(&location, error.to_string()))?;
         let recorded =
-            RecordedOperations { header: history.header, operations, unfinished: history.unfinished };
+            RecordedOperations::of(history).map_err(|error| Failure::usage(&location, error.to_string()))?;
         return Ok(ours_as(recorded, cut, options));
     }
     let mut read = foreign(&location, &bytes, options)?;

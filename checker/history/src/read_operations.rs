@@ -2,9 +2,9 @@
 
 use super::line::client_event;
 use super::operations::Operations;
-use super::pair::Pairs;
+use super::pair::{Pairs, pair_columns};
 use super::read::{next_line, not_an_event, parse_header, times_go_back};
-use super::{Event, Header, PairError, ReadError};
+use super::{Event, Header, History, PairError, Process, ReadError};
 use std::io::BufRead;
 
 /// The operations of a history as it stands in a file.
@@ -14,8 +14,22 @@ pub struct RecordedOperations {
     pub header: Header,
     /// The operations, as [`pair`](crate::pair) makes them of the events.
     pub operations: Operations,
+    /// The events of the nemesis, in order.
+    pub nemesis: Vec<Event>,
     /// Whether the last line was cut off and left out, as a killed bench leaves it.
     pub unfinished: bool,
+}
+
+impl RecordedOperations {
+    /// The operations of a history that was read as a list of events.
+    ///
+    /// # Errors
+    /// When a process did what no process can do.
+    pub fn of(history: History) -> Result<Self, PairError> {
+        let History { header, events, unfinished } = history;
+        let nemesis = events.iter().filter(|event| event.process == Process::Nemesis).cloned().collect();
+        Ok(Self { header, operations: pair_columns(events)?, nemesis, unfinished })
+    }
 }
 
 /// Why a file holds no operations.
@@ -52,6 +66,7 @@ pub fn read_operations(mut input: impl BufRead) -> Result<RecordedOperations, Re
     }
     let header = parse_header(&text)?;
     let mut pairs = Pairs::for_events(0);
+    let mut nemesis = Vec::new();
     let mut unfinished = false;
     let mut before = 0;
     loop {
@@ -82,14 +97,18 @@ pub fn read_operations(mut input: impl BufRead) -> Result<RecordedOperations, Re
             if event.time >= before {
                 pairs.add_event(index, &event)?;
             }
-            event.time
+            let time = event.time;
+            if event.process == Process::Nemesis {
+                nemesis.push(event);
+            }
+            time
         };
         if time < before {
             return Err(times_go_back(line, time, before).into());
         }
         before = time;
     }
-    Ok(RecordedOperations { header, operations: pairs.finish(), unfinished })
+    Ok(RecordedOperations { header, operations: pairs.finish(), nemesis, unfinished })
 }
 
 /// Whether a number in a line may not fit in 64 bits; also true of a negative one of nineteen digits that does.
@@ -148,7 +167,7 @@ mod tests {
         match (events, operations) {
             (Ok(history), Ok(recorded)) => {
                 assert_eq!(recorded.operations.to_vec(), pair(&history.events).unwrap());
-                assert_eq!((recorded.header, recorded.unfinished), (history.header, history.unfinished));
+                assert_eq!(recorded, RecordedOperations::of(history).unwrap());
             }
             (Ok(history), Err(error)) => {
                 assert_eq!(pair(&history.events).unwrap_err().to_string(), error.to_string());

@@ -84,7 +84,7 @@ pub(crate) fn availability(observed: &Observed) -> Option<Check> {
     if asked.is_empty() {
         return Some(Check::new(NAME, Answer::Unknown, "nothing was asked in the load"));
     }
-    let got = asked.iter().filter(|operation| answered(&operation.outcome)).count();
+    let got = asked.iter().filter(|operation| answered(operation.outcome)).count();
     let share = got as f64 / asked.len() as f64;
     let all = many(asked.len() as u64, "request");
     let reason = format!(

@@ -2,7 +2,7 @@
 //! the run's start, an empty cell where there is nothing to say.
 
 use super::faults::FaultRecord;
-use super::files::write_whole;
+use super::files::{stream_whole, write_whole};
 use super::observed::Observed;
 use super::outages::Outage;
 use super::recovery::Recovery;
@@ -10,8 +10,9 @@ use super::rounds::{VariantMedians, names};
 use super::verdict::VariantVerdict;
 use super::{ResultsError, statistics::Quantiles};
 use formats::OPERATIONS_COLUMNS;
-use history::{Kind, Operation, Outcome, OutcomeClass, Phase};
+use history::{Kind, OperationRef, OutcomeClass, OutcomeRef, Phase};
 use serde_json::Value;
+use std::fmt::{Display, Write as _};
 use std::path::Path;
 
 /// The columns of `faults.csv`. `nodes` and `evidence` are joined with `;`.
@@ -108,44 +109,69 @@ fn cell<T: ToString>(value: Option<T>) -> String {
     value.map_or_else(String::new, |value| value.to_string())
 }
 
-/// Writes `operations.csv`.
+/// Writes `operations.csv`, row by row.
 pub(crate) fn operations(path: &Path, observed: &Observed) -> Result<(), ResultsError> {
-    let mut table = Table::new(&OPERATIONS_COLUMNS);
-    for (index, operation) in observed.operations.iter().enumerate() {
-        let (result, error) = result_and_error(operation);
-        let in_force: Vec<String> = observed
-            .faults
-            .iter()
-            .filter(|fault| fault.in_force(operation.invoked_ns))
-            .map(|fault| fault.fault.to_string())
-            .collect();
-        table.row(&[
-            index.to_string(),
-            cell(operation.client),
-            operation.process.to_string(),
-            operation.f.clone(),
-            operation.key.clone().unwrap_or_default(),
-            if operation.argument == Value::Null { String::new() } else { operation.argument.to_string() },
-            result,
-            outcome_word(operation.outcome.kind()).to_owned(),
-            (OutcomeClass::of(&operation.outcome) == OutcomeClass::Refused).to_string(),
-            error,
-            cell(operation.intended_ns),
-            operation.invoked_ns.to_string(),
-            cell(operation.completed_ns),
-            operation.node.clone().unwrap_or_default(),
-            operation.phase.map_or("", phase_word).to_owned(),
-            in_force.join(";"),
-        ]);
-    }
-    table.write(path)
+    stream_whole(path, |file| {
+        let mut table = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file);
+        table.write_record(OPERATIONS_COLUMNS)?;
+        let mut row = Row::default();
+        for (index, operation) in observed.operations.iter().enumerate() {
+            row.fill(index, &operation, &observed.faults);
+            table.write_byte_record(&row.cells)?;
+        }
+        table.flush()
+    })
 }
 
-fn result_and_error(operation: &Operation) -> (String, String) {
-    match &operation.outcome {
-        Outcome::Ok(value) => (value.to_string(), String::new()),
-        Outcome::Fail { error, actual } => (cell(actual.as_ref()), error.clone().unwrap_or_default()),
-        Outcome::Info { error } => (String::new(), error.clone().unwrap_or_default()),
+/// A row of `operations.csv`; its memory is used again for the next one.
+#[derive(Default)]
+struct Row {
+    cells: csv::ByteRecord,
+    text: String,
+}
+
+impl Row {
+    fn fill(&mut self, index: usize, operation: &OperationRef<'_>, faults: &[FaultRecord]) {
+        let (result, error) = result_and_error(operation);
+        self.cells.clear();
+        self.shown(Some(index));
+        self.shown(operation.client);
+        self.shown(Some(operation.process));
+        self.cells.push_field(operation.f.as_bytes());
+        self.cells.push_field(operation.key.unwrap_or_default().as_bytes());
+        self.shown(Some(operation.argument).filter(|argument| !argument.is_null()));
+        self.shown(result);
+        self.cells.push_field(outcome_word(operation.outcome.kind()).as_bytes());
+        self.shown(Some(OutcomeClass::of(operation.outcome) == OutcomeClass::Refused));
+        self.cells.push_field(error.unwrap_or_default().as_bytes());
+        self.shown(operation.intended_ns);
+        self.shown(Some(operation.invoked_ns));
+        self.shown(operation.completed_ns);
+        self.cells.push_field(operation.node.unwrap_or_default().as_bytes());
+        self.cells.push_field(operation.phase.map_or("", phase_word).as_bytes());
+        self.text.clear();
+        for fault in faults.iter().filter(|fault| fault.in_force(operation.invoked_ns)) {
+            let separator = if self.text.is_empty() { "" } else { ";" };
+            write!(self.text, "{separator}{}", fault.fault).expect("memory can be written");
+        }
+        self.cells.push_field(self.text.as_bytes());
+    }
+
+    /// Adds a cell with a value as text; an empty one without a value.
+    fn shown(&mut self, value: Option<impl Display>) {
+        self.text.clear();
+        if let Some(value) = value {
+            write!(self.text, "{value}").expect("memory can be written");
+        }
+        self.cells.push_field(self.text.as_bytes());
+    }
+}
+
+fn result_and_error<'a>(operation: &OperationRef<'a>) -> (Option<&'a Value>, Option<&'a str>) {
+    match operation.outcome {
+        OutcomeRef::Ok(value) => (Some(value), None),
+        OutcomeRef::Fail { error, actual } => (actual, error),
+        OutcomeRef::Info { error } => (None, error),
     }
 }
 

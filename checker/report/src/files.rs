@@ -1,7 +1,7 @@
 //! Reading and writing the files of a run, with errors that name the file.
 
 use std::fs;
-use std::io::{ErrorKind, Write};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 /// Why a run's folder could not be judged.
@@ -80,12 +80,20 @@ pub(super) fn remove(path: &Path) -> Result<(), ResultsError> {
 
 /// Writes a file under another name and renames it, so that no reader sees half of it.
 pub(super) fn write_whole(path: &Path, content: &[u8]) -> Result<(), ResultsError> {
+    stream_whole(path, |file| file.write_all(content))
+}
+
+/// The same for a file that need not fit into memory: `content` writes it.
+pub(super) fn stream_whole(
+    path: &Path,
+    content: impl FnOnce(&mut fs::File) -> io::Result<()>,
+) -> Result<(), ResultsError> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);
     let write = || {
         let mut file = fs::File::create(&partial)?;
-        file.write_all(content)?;
+        content(&mut file)?;
         drop(file);
         fs::rename(&partial, path)
     };

@@ -163,7 +163,7 @@ mod tests {
                 event(3, Kind::Invoke, "get", json!(null)),
                 event(4, Kind::Ok, "get", json!(null)),
             ];
-            observed.operations = history::pair(&events).unwrap();
+            observed.operations = history::pair_columns(events.to_vec()).unwrap();
             crate::linearizable(&observed, &|| false).answer
         };
         assert_eq!(answer(10), Answer::Invalid, "a put was lost before anything was taken");

@@ -258,14 +258,14 @@ fn write(
     let timelines = html::timelines(dir, &observed, verdict);
     let shown = shown_rounds(observed, &verdict.medians);
     let drawn = plot::pictures(plan, &shown, verdict, options);
-    let pictures = plot::write_all(dir, &drawn, options)?;
     // The page has a width of its own.
     let usual = PictureOptions::default();
-    let mut pictures = if (PictureOptions { svg: false, ..*options }) == usual {
-        pictures
-    } else {
-        plot::encode(&plot::pictures(plan, &shown, verdict, &usual), &usual)
-    };
+    let differs = (PictureOptions { svg: false, ..*options }) != usual;
+    let of_page = differs.then(|| plot::pictures(plan, &shown, verdict, &usual));
+    // Pictures take much memory, and the operations are in them now.
+    drop(shown);
+    let pictures = plot::write_all(dir, &drawn, options)?;
+    let mut pictures = of_page.map_or(pictures, |drawn| plot::encode(&drawn, &usual));
     if let Ok(curve) = std::fs::read(dir.join(plot::CAUSE)) {
         pictures.insert(0, (plot::CAUSE, curve));
     }

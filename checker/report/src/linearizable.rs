@@ -49,7 +49,7 @@ pub(crate) fn check(observed: &Observed, stop: &(dyn Fn() -> bool + Sync)) -> Ch
             }
             let reason = explain::violation(&witness, operations).unwrap_or_else(|| {
                 let on = witness.key.as_ref().map_or_else(String::new, |key| format!("on key {key} "));
-                let odd = words::in_short(&operations[witness.operation]);
+                let odd = words::in_short(operations.at(witness.operation));
                 format!("{on}no order of the operations explains {odd}")
             });
             let violation = Violation::of_order(&witness, operations, model, &limits);

@@ -9,12 +9,12 @@ use super::gone;
 use super::obligations::last_heal;
 use super::observed::{Observed, Window};
 use super::verdict::{Answer, Check, grouped, many};
-use history::{Operation, Outcome, Phase};
+use history::{OperationRef, OutcomeRef, Phase};
 
 const NAME: &str = "liveness";
 
-fn is_ok(operation: &Operation) -> bool {
-    matches!(operation.outcome, Outcome::Ok(_))
+fn is_ok(operation: &OperationRef<'_>) -> bool {
+    matches!(operation.outcome, OutcomeRef::Ok(_))
 }
 
 /// When the operations of a phase that succeeded completed.
@@ -31,7 +31,7 @@ pub(crate) fn check(observed: &Observed) -> Option<Check> {
         return (!complete).then(|| Check::new(NAME, Answer::Unknown, reason));
     };
     let healed = last_heal(observed).unwrap_or(recovery.start).max(recovery.start);
-    let in_recovery = |operation: &&Operation| operation.phase == Some(Phase::Recovery);
+    let in_recovery = |operation: &OperationRef<'_>| operation.phase == Some(Phase::Recovery);
     let asked = observed.operations.iter().filter(in_recovery).count() as u64;
     let oks = succeeded(observed, Phase::Recovery);
     if let Some(first) = oks.iter().min() {
@@ -64,7 +64,7 @@ fn silent(observed: &Observed, recovery: Window, healed: u64, asked: u64, comple
         return unknown("the run ended in the recovery phase, before anything had succeeded".to_owned());
     }
     let served =
-        observed.operations.iter().any(|operation| operation.phase == Some(Phase::Load) && is_ok(operation));
+        observed.operations.iter().any(|operation| operation.phase == Some(Phase::Load) && is_ok(&operation));
     if !served {
         return unknown(
             "nothing succeeded after the last heal, but nothing had in the load either".to_owned(),
@@ -111,8 +111,8 @@ fn enough_ns(observed: &Observed) -> u64 {
 }
 
 /// The longest time that an operation of this kind took.
-fn longest(observed: &Observed, wanted: impl Fn(&Operation) -> bool) -> u64 {
-    let took = |operation: &Operation| operation.completed_ns?.checked_sub(operation.invoked_ns);
+fn longest(observed: &Observed, wanted: impl Fn(&OperationRef<'_>) -> bool) -> u64 {
+    let took = |operation: OperationRef<'_>| operation.completed_ns?.checked_sub(operation.invoked_ns);
     observed.operations.iter().filter(|operation| wanted(operation)).filter_map(took).max().unwrap_or(0)
 }
 

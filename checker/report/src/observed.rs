@@ -7,11 +7,12 @@ use super::plan::{Load, PhaseSpan, VariantPlan};
 use super::samples::{Protocol, Sample, read_samples};
 use super::{FaultRecord, ResultsError, faults};
 use history::{
-    Event, Operation, Outcome, OutcomeClass, PairError, Phase, Process, ReadError, pair, read_jsonl,
+    Event, OperationRef, Operations, OutcomeClass, OutcomeRef, PairError, Phase, Process, ReadError,
+    ReadOperationsError, RecordedOperations, pair_columns, read_jsonl, read_operations,
 };
 use jiff::Timestamp;
 use std::fs::File;
-use std::io::{BufReader, ErrorKind};
+use std::io::{BufReader, ErrorKind, Seek};
 use std::path::Path;
 
 /// A span of time in nanoseconds since the run's start; the end does not belong to it.
@@ -51,7 +52,7 @@ pub(crate) struct Observed {
     /// What was decided before.
     pub plan: VariantPlan,
     /// Every operation, in the order of invocation.
-    pub operations: Vec<Operation>,
+    pub operations: Operations,
     /// The faults of the plan with their course, then faults that were not planned.
     pub faults: Vec<FaultRecord>,
     /// Nodes that ended without a fault that explains it.
@@ -86,7 +87,7 @@ pub(crate) struct ReadHistory {
     /// The events of the nemesis.
     pub nemesis: Vec<Event>,
     /// The operations paired from them.
-    pub operations: Vec<Operation>,
+    pub operations: Operations,
     /// What is odd about it.
     pub notes: Vec<String>,
     /// When the run's clock stood at 0, where that is known to a fraction of a second.
@@ -96,32 +97,35 @@ pub(crate) struct ReadHistory {
 impl ReadHistory {
     /// Reads and pairs a history; none if there is no such file.
     fn read(path: &Path) -> Result<Option<Self>, ResultsError> {
-        let file = match File::open(path) {
-            Ok(file) => file,
+        let mut file = match File::open(path) {
+            Ok(file) => BufReader::new(file),
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(ResultsError::read(path, error)),
         };
-        let history = match read_jsonl(BufReader::new(file)) {
-            Ok(history) => history,
+        let recorded = match read_operations(&mut file) {
+            Ok(recorded) => recorded,
             // A bench that was killed at once leaves an empty file: a variant that never ran.
-            Err(ReadError::NoHeader) => return Ok(None),
-            Err(error) => return Err(ResultsError::history(path, &error)),
+            Err(ReadOperationsError::Read(ReadError::NoHeader)) => return Ok(None),
+            // Numbers of more than 64 bits, or something wrong, for which the list of events has the better words.
+            Err(_) => {
+                file.rewind().map_err(|error| ResultsError::read(path, error))?;
+                let history = read_jsonl(file).map_err(|error| ResultsError::history(path, &error))?;
+                RecordedOperations::of(history).map_err(|error| ResultsError::history(path, &error))?
+            }
         };
+        let RecordedOperations { header, operations, nemesis, unfinished } = recorded;
         let mut notes = Vec::new();
-        if history.unfinished {
+        if unfinished {
             notes.push("the last line of history.jsonl was cut off and is left out".to_owned());
         }
-        let zero =
-            history.header.started.parse().ok().filter(|zero: &Timestamp| zero.subsec_nanosecond() != 0);
-        let of_events = Self::of(history.events).map_err(|error| ResultsError::history(path, &error))?;
-        Ok(Some(Self { notes, zero, ..of_events }))
+        let zero = header.started.parse().ok().filter(|zero: &Timestamp| zero.subsec_nanosecond() != 0);
+        Ok(Some(Self { nemesis, operations, notes, zero }))
     }
 
     /// Pairs events.
-    pub(crate) fn of(mut events: Vec<Event>) -> Result<Self, PairError> {
-        let operations = pair(&events)?;
-        events.retain(|event| event.process == Process::Nemesis);
-        Ok(Self { nemesis: events, operations, ..Self::default() })
+    pub(crate) fn of(events: Vec<Event>) -> Result<Self, PairError> {
+        let nemesis = events.iter().filter(|event| event.process == Process::Nemesis).cloned().collect();
+        Ok(Self { nemesis, operations: pair_columns(events)?, ..Self::default() })
     }
 }
 
@@ -176,13 +180,8 @@ impl Observed {
     /// The same as it stood at a time: what was invoked later is not there, and what completed later has an unknown outcome.
     pub(crate) fn until(&self, time_ns: u64) -> Self {
         let mut until = self.clone();
-        until.operations.retain(|operation| operation.invoked_ns < time_ns);
-        for operation in &mut until.operations {
-            if operation.completed_ns.is_none_or(|completed| completed >= time_ns) {
-                operation.outcome = Outcome::Info { error: None };
-                (operation.completed, operation.completed_ns) = (None, None);
-            }
-        }
+        let before = |operation: &OperationRef<'_>| operation.invoked_ns < time_ns;
+        until.operations = self.operations.iter().filter(before).map(|it| as_it_stood(it, time_ns)).collect();
         until
     }
 
@@ -209,7 +208,7 @@ impl Observed {
     }
 
     /// The operations the figures are about: those invoked in the phases load and recovery.
-    pub(crate) fn measured_operations(&self) -> impl Iterator<Item = &Operation> {
+    pub(crate) fn measured_operations(&self) -> impl Iterator<Item = OperationRef<'_>> {
         self.operations
             .iter()
             .filter(|operation| matches!(operation.phase, Some(Phase::Load | Phase::Recovery) | None))
@@ -221,7 +220,7 @@ impl Observed {
     }
 
     /// The operations that pictures show, by the same rule.
-    pub(crate) fn shown_operations(&self) -> impl Iterator<Item = &Operation> {
+    pub(crate) fn shown_operations(&self) -> impl Iterator<Item = OperationRef<'_>> {
         self.operations.iter().filter(|operation| operation.phase != Some(Phase::Final))
     }
 
@@ -243,8 +242,17 @@ impl Observed {
     }
 }
 
+/// An operation as it stood at a time: without what came later.
+fn as_it_stood(operation: OperationRef<'_>, time_ns: u64) -> OperationRef<'_> {
+    if operation.completed_ns.is_some_and(|completed| completed < time_ns) {
+        return operation;
+    }
+    let outcome = OutcomeRef::Info { error: None };
+    OperationRef { outcome, completed: None, completed_ns: None, ..operation }
+}
+
 /// When an operation's latency begins: when it was due in an open loop, when it was sent in a closed one.
-pub(crate) fn due_ns(operation: &Operation, open_loop: bool) -> u64 {
+pub(crate) fn due_ns(operation: &OperationRef<'_>, open_loop: bool) -> u64 {
     match operation.intended_ns {
         Some(intended) if open_loop => intended.min(operation.invoked_ns),
         Some(_) | None => operation.invoked_ns,
@@ -252,12 +260,12 @@ pub(crate) fn due_ns(operation: &Operation, open_loop: bool) -> u64 {
 }
 
 /// Whether the system answered: it did what was asked, or said what stood in the way of a compare-and-set.
-pub(crate) fn answered(outcome: &Outcome) -> bool {
+pub(crate) fn answered(outcome: OutcomeRef<'_>) -> bool {
     matches!(OutcomeClass::of(outcome), OutcomeClass::Ok | OutcomeClass::Refused)
 }
 
 /// The latency of an operation in nanoseconds; none while it has not come back.
-pub(crate) fn latency_ns(operation: &Operation, open_loop: bool) -> Option<u64> {
+pub(crate) fn latency_ns(operation: &OperationRef<'_>, open_loop: bool) -> Option<u64> {
     Some(operation.completed_ns?.saturating_sub(due_ns(operation, open_loop)))
 }
 
@@ -267,7 +275,7 @@ fn start_of(phases: &[PhaseSpan], phase: Phase) -> Option<u64> {
 
 /// Takes the phases from the operations: each begins with its first invocation and ends where the next
 /// begins, the last one with the last event.
-fn phases_of(operations: &[Operation]) -> Vec<PhaseSpan> {
+fn phases_of(operations: &Operations) -> Vec<PhaseSpan> {
     let mut phases: Vec<PhaseSpan> = Vec::new();
     for operation in operations {
         let phase = operation.phase.unwrap_or(Phase::Load);

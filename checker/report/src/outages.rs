@@ -2,7 +2,7 @@
 
 use super::faults::FaultRecord;
 use super::observed::{Observed, Window, answered};
-use history::Outcome;
+use history::OutcomeRef;
 use serde::Serialize;
 
 /// A send later than this after it was due belongs to a backlog.
@@ -59,7 +59,7 @@ pub(crate) fn outages(observed: &Observed) -> Vec<Outage> {
     let mut oks: Vec<u64> = observed
         .operations
         .iter()
-        .filter(|operation| matches!(operation.outcome, Outcome::Ok(_)))
+        .filter(|operation| matches!(operation.outcome, OutcomeRef::Ok(_)))
         .filter_map(|operation| operation.completed_ns)
         .filter(|time| *time <= measured.end)
         .collect();
@@ -148,7 +148,7 @@ fn first_error(observed: &Observed, window: Window) -> Option<u64> {
     observed
         .operations
         .iter()
-        .filter(|operation| !answered(&operation.outcome))
+        .filter(|operation| !answered(operation.outcome))
         .filter_map(|operation| operation.completed_ns)
         .filter(|time| window.holds(*time))
         .min()

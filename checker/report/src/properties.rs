@@ -63,8 +63,8 @@ pub(crate) fn by_elements(observed: &Observed, kind: Kind) -> Check {
         once: true,
         ..elements::Options::default()
     };
-    let is_final = |operation: &history::Operation| operation.phase == Some(history::Phase::Final);
-    if kind == Kind::SetFinal && !observed.operations.iter().any(is_final) {
+    let is_final = |operation: &history::OperationRef<'_>| operation.phase == Some(history::Phase::Final);
+    if kind == Kind::SetFinal && !observed.operations.iter().any(|operation| is_final(&operation)) {
         let what = "there were no final reads, and before them an element may still be on its way";
         return Check::new("elements", Answer::Unknown, what);
     }

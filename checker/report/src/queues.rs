@@ -4,7 +4,7 @@ use super::obligations::undrained;
 use super::observed::Observed;
 use checker::elements::{Class, Verdict};
 use checker::words;
-use history::Outcome;
+use history::OutcomeRef;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Why what was found is no violation for certain; none if it is one. What did not come out may still be in a queue that was
@@ -25,11 +25,11 @@ pub(crate) fn doubt(observed: &Observed, verdict: &Verdict) -> Option<String> {
 pub(crate) fn strayed(observed: &Observed) -> Option<String> {
     let mut queues: BTreeMap<String, BTreeSet<&str>> = BTreeMap::new();
     for operation in observed.operations.iter().filter(|operation| operation.f == "enqueue") {
-        let queue = operation.key.as_deref()?;
+        let queue = operation.key?;
         queues.entry(operation.argument.to_string()).or_default().insert(queue);
     }
     observed.operations.iter().filter(|operation| operation.f == "dequeue").find_map(|operation| {
-        let (Outcome::Ok(element), Some(queue)) = (&operation.outcome, operation.key.as_deref()) else {
+        let (OutcomeRef::Ok(element), Some(queue)) = (operation.outcome, operation.key) else {
             return None;
         };
         let put = queues.get(&element.to_string()).filter(|put| !put.contains(queue))?.first()?;

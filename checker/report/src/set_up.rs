@@ -3,7 +3,7 @@
 use super::observed::Observed;
 use super::verdict::many;
 use checker::elements::Kind;
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef};
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -16,7 +16,7 @@ pub(crate) fn doubt(observed: &Observed, kind: Kind) -> Option<String> {
     let operations = &observed.operations;
     match kind {
         Kind::SetFinal => never_shown(operations, |add| !add.argument.is_null()),
-        Kind::GCounter | Kind::PnCounter => never_shown(operations, |add| add.argument != 0),
+        Kind::GCounter | Kind::PnCounter => never_shown(operations, |add| *add.argument != 0),
         Kind::UniqueIds => always_same(operations, "generate", |id| Some(id.to_string())),
         // Every log has an offset 0.
         Kind::Kafka if a_key_was_sent_to_twice(operations) => {
@@ -37,26 +37,26 @@ pub(crate) fn never_refused(observed: &Observed) -> Option<&'static str> {
 pub(crate) fn refused_acquires(observed: &Observed) -> Option<u64> {
     let mut acquires = observed.operations.iter().filter(|operation| operation.f == "acquire").peekable();
     acquires.peek()?;
-    let refused = acquires.filter(|acquire| {
-        matches!(&acquire.outcome, Outcome::Fail { error, .. } if error.as_deref() == Some("precondition"))
-    });
+    let refused = acquires.filter(
+        |acquire| matches!(acquire.outcome, OutcomeRef::Fail { error, .. } if error == Some("precondition")),
+    );
     Some(refused.count() as u64)
 }
 
 fn acknowledged<'a>(
-    operations: &'a [Operation],
+    operations: &'a Operations,
     f: &'a str,
-) -> impl Iterator<Item = (&'a Operation, &'a Value)> {
+) -> impl Iterator<Item = (OperationRef<'a>, &'a Value)> {
     operations.iter().filter(move |operation| operation.f == f).filter_map(|operation| {
-        match &operation.outcome {
-            Outcome::Ok(value) => Some((operation, value)),
-            Outcome::Fail { .. } | Outcome::Info { .. } => None,
+        match operation.outcome {
+            OutcomeRef::Ok(value) => Some((operation, value)),
+            OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => None,
         }
     })
 }
 
 /// No read shows anything, though something was added.
-fn never_shown(operations: &[Operation], counts: impl Fn(&Operation) -> bool) -> Option<String> {
+fn never_shown(operations: &Operations, counts: impl Fn(&OperationRef<'_>) -> bool) -> Option<String> {
     let added = acknowledged(operations, "add").filter(|(add, _)| counts(add)).count() as u64;
     let is_empty =
         |value: &Value| value.is_null() || *value == 0 || value.as_array().is_some_and(Vec::is_empty);
@@ -70,13 +70,13 @@ fn never_shown(operations: &[Operation], counts: impl Fn(&Operation) -> bool) ->
     })
 }
 
-fn a_key_was_sent_to_twice(operations: &[Operation]) -> bool {
+fn a_key_was_sent_to_twice(operations: &Operations) -> bool {
     let mut keys = BTreeSet::new();
     acknowledged(operations, "send").any(|(_, sent)| !keys.insert(sent[0][1].to_string()))
 }
 
 /// Every answer of a function has the same value in the place of what must differ.
-fn always_same(operations: &[Operation], f: &str, of: impl Fn(&Value) -> Option<String>) -> Option<String> {
+fn always_same(operations: &Operations, f: &str, of: impl Fn(&Value) -> Option<String>) -> Option<String> {
     let mut values = acknowledged(operations, f).filter_map(|(_, value)| of(value));
     let first = values.next()?;
     let mut others = 0_u64;
@@ -93,6 +93,7 @@ fn always_same(operations: &[Operation], f: &str, of: impl Fn(&Value) -> Option<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use history::Operation;
     use serde_json::json;
 
     fn operation(f: &str, argument: &Value, result: &Value) -> Operation {
@@ -109,7 +110,7 @@ mod tests {
     fn reads_that_never_show_anything_are_doubted() {
         let add = || operation("add", &json!(3), &json!(3));
         let read = |value: Value| operation("read", &Value::Null, &value);
-        let doubt = |operations: &[Operation]| never_shown(operations, |_| true);
+        let doubt = |operations: &[Operation]| never_shown(&operations.iter().collect(), |_| true);
         assert!(doubt(&[add(), read(json!([])), read(Value::Null)]).is_some());
         assert!(doubt(&[add(), read(json!(0))]).is_some());
         assert_eq!(doubt(&[add(), read(json!([])), read(json!([3]))]), None);
@@ -120,14 +121,17 @@ mod tests {
     #[test]
     fn first_messages_of_logs_have_one_offset() {
         let send = |key: &str| operation("send", &json!([["send", key, 1]]), &json!([["send", key, [0, 1]]]));
-        assert!(!a_key_was_sent_to_twice(&[send("k1"), send("k2"), send("k3")]));
-        assert!(a_key_was_sent_to_twice(&[send("k1"), send("k2"), send("k1")]));
+        let twice = |keys: [&str; 3]| a_key_was_sent_to_twice(&keys.into_iter().map(send).collect());
+        assert!(!twice(["k1", "k2", "k3"]));
+        assert!(twice(["k1", "k2", "k1"]));
     }
 
     #[test]
     fn one_value_for_all_answers_is_doubted() {
         let id = |value: Value| operation("generate", &Value::Null, &value);
-        let doubt = |operations: &[Operation]| always_same(operations, "generate", |id| Some(id.to_string()));
+        let doubt = |operations: &[Operation]| {
+            always_same(&operations.iter().collect(), "generate", |id| Some(id.to_string()))
+        };
         assert!(doubt(&[id(json!(1)), id(json!(1)), id(json!(1))]).is_some());
         assert_eq!(doubt(&[id(json!(1)), id(json!(1))]), None, "two may be chance");
         assert_eq!(doubt(&[id(json!(1)), id(json!(1)), id(json!(2))]), None);

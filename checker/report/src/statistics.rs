@@ -7,7 +7,7 @@ use super::observed::{Observed, Window, answered, latency_ns};
 use super::outages::Outage;
 use super::samples::total;
 use hdrhistogram::Histogram;
-use history::{Operation, Outcome, OutcomeClass, Phase};
+use history::{OperationRef, OutcomeClass, OutcomeRef, Phase};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -35,7 +35,7 @@ impl Counts {
         self.fail
     }
 
-    fn add(&mut self, outcome: &Outcome) {
+    fn add(&mut self, outcome: OutcomeRef<'_>) {
         match OutcomeClass::of(outcome) {
             OutcomeClass::Ok => self.ok += 1,
             OutcomeClass::Refused => self.refused += 1,
@@ -135,14 +135,14 @@ impl Summary {
         let mut by_function: BTreeMap<String, Counts> = BTreeMap::new();
         let (mut answers, mut in_load) = (0, 0);
         for operation in observed.measured_operations() {
-            counts.add(&operation.outcome);
-            if let Some(counts) = by_function.get_mut(&operation.f) {
-                counts.add(&operation.outcome);
+            counts.add(operation.outcome);
+            if let Some(counts) = by_function.get_mut(operation.f) {
+                counts.add(operation.outcome);
             } else {
-                by_function.entry(operation.f.clone()).or_default().add(&operation.outcome);
+                by_function.entry(operation.f.to_owned()).or_default().add(operation.outcome);
             }
-            answers += u64::from(answered(&operation.outcome));
-            in_load += u64::from(operation.phase != Some(Phase::Recovery) && is_ok(operation));
+            answers += u64::from(answered(operation.outcome));
+            in_load += u64::from(operation.phase != Some(Phase::Recovery) && is_ok(&operation));
         }
         let per_second = |count: u64, seconds: f64| (seconds > 0.0).then(|| count as f64 / seconds);
         let load_seconds = observed.phase(Phase::Load).map_or(0.0, Window::seconds);
@@ -171,8 +171,8 @@ impl Summary {
     }
 }
 
-fn is_ok(operation: &Operation) -> bool {
-    matches!(operation.outcome, Outcome::Ok(_))
+fn is_ok(operation: &OperationRef<'_>) -> bool {
+    matches!(operation.outcome, OutcomeRef::Ok(_))
 }
 
 fn to_seconds(ns: u64) -> f64 {
@@ -216,8 +216,8 @@ pub(crate) fn latencies(observed: &Observed) -> Latencies {
     let open_loop = observed.plan.rate.is_some();
     let mut histogram = Histogram::new(3).expect("three digits are a precision that hdrhistogram allows");
     let mut max = 0;
-    for operation in observed.measured_operations().filter(|operation| answered(&operation.outcome)) {
-        if let Some(latency) = latency_ns(operation, open_loop) {
+    for operation in observed.measured_operations().filter(|operation| answered(operation.outcome)) {
+        if let Some(latency) = latency_ns(&operation, open_loop) {
             histogram.record(latency).expect("the histogram grows by itself");
             max = max.max(latency);
         }

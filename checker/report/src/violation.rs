@@ -6,7 +6,7 @@ use checker::limits::Limits;
 use checker::linearizability::{self, Model, Verdict, Witness};
 use checker::transactions::{self, Anomaly};
 use checker::{certificate, words};
-use history::{Operation, Outcome};
+use history::{Operation, OperationRef, Operations, Outcome, OutcomeRef};
 use serde::Serialize;
 
 /// Operations of a violation that are told and drawn.
@@ -68,7 +68,7 @@ impl Violation {
     /// Why a history is not linearizable. `stop` says when the search for an order has to give up.
     pub(crate) fn of_order(
         witness: &Witness,
-        operations: &[Operation],
+        operations: &Operations,
         model: Model,
         limits: &Limits<'_>,
     ) -> Self {
@@ -80,11 +80,11 @@ impl Violation {
                 part.push(source);
             }
         }
-        part.sort_by_key(|index| operations[*index].invoked);
+        part.sort_by_key(|index| operations.invoked(*index));
         let (order, before) = longest_order(witness, &part, operations, model, limits)
             .or_else(|| longest_order(witness, &witness.operations, operations, model, limits))
             .unwrap_or_default();
-        let odd = &operations[witness.operation];
+        let odd = operations.at(witness.operation);
         Self {
             summary: witness.summary.clone(),
             operations: told(&part, witness.operation),
@@ -100,7 +100,7 @@ impl Violation {
     }
 
     /// The gravest anomaly of transactions that the promise forbids.
-    pub(crate) fn of_transactions(verdict: &transactions::Verdict, all: &[Operation]) -> Option<Self> {
+    pub(crate) fn of_transactions(verdict: &transactions::Verdict, all: &Operations) -> Option<Self> {
         let Anomaly { name, operations, summary, edges, .. } = verdict.violation()?;
         Some(Self {
             summary: format!("{name}: {summary}"),
@@ -113,12 +113,12 @@ impl Violation {
     }
 
     /// The gravest finding about elements, and every acknowledged element that was lost.
-    pub(crate) fn of_elements(verdict: &elements::Verdict, operations: &[Operation]) -> Option<Self> {
+    pub(crate) fn of_elements(verdict: &elements::Verdict, operations: &Operations) -> Option<Self> {
         let finding = verdict.findings.iter().find(|finding| finding.breaks)?;
         let lost = verdict.findings.iter().filter(|finding| finding.class == Class::Lost);
         let acknowledged = |index: &&usize| {
             operations.get(**index).is_some_and(|operation| {
-                matches!(operation.outcome, Outcome::Ok(_)) && !operation.argument.is_null()
+                matches!(operation.outcome, OutcomeRef::Ok(_)) && !operation.argument.is_null()
             })
         };
         let span = span(&finding.operations, operations);
@@ -164,7 +164,7 @@ fn told(operations: &[usize], odd: usize) -> Vec<usize> {
 }
 
 /// From the first invocation of these operations to the last completion.
-fn span(indexes: &[usize], operations: &[Operation]) -> Option<(u64, u64)> {
+fn span(indexes: &[usize], operations: &Operations) -> Option<(u64, u64)> {
     let named = || indexes.iter().filter_map(|index| operations.get(*index));
     let first = named().map(|operation| operation.invoked_ns).min()?;
     let last = named().map(|operation| operation.completed_ns.unwrap_or(operation.invoked_ns)).max()?;
@@ -179,21 +179,21 @@ fn span(indexes: &[usize], operations: &[Operation]) -> Option<(u64, u64)> {
 fn longest_order(
     witness: &Witness,
     part: &[usize],
-    operations: &[Operation],
+    operations: &Operations,
     model: Model,
     limits: &Limits<'_>,
 ) -> Option<(Vec<Step>, usize)> {
     let chosen = |indexes: &[usize]| -> Vec<Operation> {
-        indexes.iter().map(|index| operations[*index].clone()).collect()
+        indexes.iter().map(|index| operations.at(*index).to_owned()).collect()
     };
     let alone =
         matches!(linearizability::check(&chosen(&witness.operations), model, limits), Verdict::Invalid(_));
-    let odd = &operations[witness.operation];
+    let odd = operations.at(witness.operation);
     let end = odd.completed.unwrap_or(usize::MAX);
     let others: Vec<usize> = if alone {
         part.iter().copied().filter(|index| *index != witness.operation).collect()
     } else {
-        let of_key = |(index, operation): (usize, &Operation)| {
+        let of_key = |(index, operation): (usize, OperationRef<'_>)| {
             (index != witness.operation && operation.key == odd.key && operation.invoked < end)
                 .then_some(index)
         };

@@ -7,7 +7,7 @@ use super::obligations::{self, last_heal};
 use super::observed::{Observed, answered};
 use super::sentences::listed;
 use super::verdict::many;
-use history::{Operation, Outcome, Phase};
+use history::{OperationRef, OutcomeRef, Phase};
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -58,8 +58,8 @@ fn clients(observed: &Observed) -> Option<(&'static str, String)> {
 }
 
 fn few(observed: &Observed) -> Option<(&'static str, String)> {
-    let ok = |operation: &&Operation| {
-        matches!(operation.phase, Some(Phase::Load) | None) && matches!(operation.outcome, Outcome::Ok(_))
+    let ok = |operation: &OperationRef<'_>| {
+        matches!(operation.phase, Some(Phase::Load) | None) && matches!(operation.outcome, OutcomeRef::Ok(_))
     };
     let count = observed.operations.iter().filter(ok).count() as u64;
     let text = || {
@@ -73,14 +73,14 @@ fn few(observed: &Observed) -> Option<(&'static str, String)> {
 
 /// Operations that failed while no fault was in force: they were hardly a test.
 fn failing(observed: &Observed) -> Option<(&'static str, String)> {
-    let calm = |operation: &&Operation| {
+    let calm = |operation: &OperationRef<'_>| {
         operation.phase == Some(Phase::Load)
             && !observed.faults.iter().any(|fault| overlaps(operation, fault))
     };
     let (mut all, mut failed) = (0_u64, 0_u64);
     for operation in observed.operations.iter().filter(calm) {
         all += 1;
-        failed += u64::from(!answered(&operation.outcome));
+        failed += u64::from(!answered(operation.outcome));
     }
     let text = || {
         format!(
@@ -96,8 +96,8 @@ fn lost_kinds(observed: &Observed) -> Vec<(&'static str, String)> {
     let Some(healed) = last_heal(observed) else { return Vec::new() };
     let mut kinds: BTreeMap<&str, (u64, u64, u64)> = BTreeMap::new();
     for operation in observed.operations.iter().filter(|operation| operation.phase != Some(Phase::Final)) {
-        let (before, tried, after) = kinds.entry(&operation.f).or_default();
-        let ok = u64::from(matches!(operation.outcome, Outcome::Ok(_)));
+        let (before, tried, after) = kinds.entry(operation.f).or_default();
+        let ok = u64::from(matches!(operation.outcome, OutcomeRef::Ok(_)));
         if operation.invoked_ns < healed {
             *before += ok;
         } else {
@@ -143,7 +143,7 @@ fn short(observed: &Observed) -> Vec<(&'static str, String)> {
     lasting
         .filter_map(|fault| {
             let length = shortest(fault)?;
-            let touched = observed.operations.iter().any(|operation| overlaps(operation, fault));
+            let touched = observed.operations.iter().any(|operation| overlaps(&operation, fault));
             let text = if (length as f64) < least {
                 format!(
                     "fault {} ({}) lasted {:.1} ms, less than three ordinary operations ({:.1} ms); make it longer",
@@ -168,8 +168,8 @@ fn short(observed: &Observed) -> Vec<(&'static str, String)> {
 /// The median time that a successful operation took once it was sent, in nanoseconds. How long it waited for its client
 /// is left out: behind a fault a client waits long for its turn, however fast the system is.
 fn ordinary_ns(observed: &Observed) -> u64 {
-    let took = |operation: &Operation| operation.completed_ns?.checked_sub(operation.invoked_ns);
-    let ok = observed.operations.iter().filter(|operation| matches!(operation.outcome, Outcome::Ok(_)));
+    let took = |operation: OperationRef<'_>| operation.completed_ns?.checked_sub(operation.invoked_ns);
+    let ok = observed.operations.iter().filter(|operation| matches!(operation.outcome, OutcomeRef::Ok(_)));
     let mut times: Vec<u64> = ok.filter_map(took).collect();
     let middle = times.len() / 2;
     if times.is_empty() { 0 } else { *times.select_nth_unstable(middle).1 }
@@ -190,7 +190,7 @@ fn shortest(fault: &FaultRecord) -> Option<u64> {
     Some(planned.map_or(lasted, |(end, start)| lasted.min(end.saturating_sub(start))))
 }
 
-fn overlaps(operation: &Operation, fault: &FaultRecord) -> bool {
+fn overlaps(operation: &OperationRef<'_>, fault: &FaultRecord) -> bool {
     let start = fault.start_ns.unwrap_or(u64::MAX);
     let end = fault.end_ns.unwrap_or(u64::MAX);
     operation.invoked_ns < end && operation.completed_ns.is_none_or(|completed| completed > start)
@@ -198,8 +198,9 @@ fn overlaps(operation: &Operation, fault: &FaultRecord) -> bool {
 
 fn nothing_follows(observed: &Observed) -> Option<(&'static str, String)> {
     let healed = last_heal(observed)?;
-    let after =
-        |operation: &&Operation| operation.phase != Some(Phase::Final) && operation.invoked_ns >= healed;
+    let after = |operation: &OperationRef<'_>| {
+        operation.phase != Some(Phase::Final) && operation.invoked_ns >= healed
+    };
     let count = observed.operations.iter().filter(after).count();
     let text = || {
         format!(

@@ -6,7 +6,7 @@
 use super::interval::{DRAWS, draw, draws};
 use super::measure::Measure;
 use crate::observed::{Observed, answered, due_ns, latency_ns};
-use history::Outcome;
+use history::OutcomeRef;
 
 /// The blocks of one run, at most; more would be short beside what they must hold together.
 const MOST: u64 = 20;
@@ -50,11 +50,11 @@ impl Blocks {
         let open_loop = observed.plan.rate.is_some();
         for operation in observed.measured_operations() {
             // What was due before the load and sent in it belongs to its beginning.
-            let since = due_ns(operation, open_loop).saturating_sub(window.start);
+            let since = due_ns(&operation, open_loop).saturating_sub(window.start);
             let index = usize::try_from((since / length).min(count - 1)).unwrap_or(0);
             let block = &mut self.blocks[first + index];
-            block.ok += u64::from(matches!(operation.outcome, Outcome::Ok(_)));
-            if let Some(latency) = latency_ns(operation, open_loop).filter(|_| answered(&operation.outcome)) {
+            block.ok += u64::from(matches!(operation.outcome, OutcomeRef::Ok(_)));
+            if let Some(latency) = latency_ns(&operation, open_loop).filter(|_| answered(operation.outcome)) {
                 let bin = bin(latency);
                 if block.latencies.len() <= bin {
                     block.latencies.resize(bin + 1, 0);

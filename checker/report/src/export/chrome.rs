@@ -6,7 +6,7 @@
 
 use super::{Traced, outcome, phase};
 use checker::words;
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -76,7 +76,7 @@ fn write_variant<W: Write>(events: &mut Events<'_, W>, variant: &Traced, pid: u6
             events.add(&json!({"ph": "M", "pid": pid, "tid": tid, "name": "thread_sort_index",
                 "args": {"sort_index": client}}))?;
         }
-        events.add(&complete(operation, pid, tid, over))?;
+        events.add(&complete(&operation, pid, tid, over))?;
     }
     for sample in observed.samples.iter().filter(|sample| sample.up) {
         let Some(slot) = sample.slot_out else { continue };
@@ -109,18 +109,18 @@ impl Threads {
     }
 }
 
-fn complete(operation: &Operation, pid: u64, tid: u64, over: u64) -> Value {
+fn complete(operation: &OperationRef<'_>, pid: u64, tid: u64, over: u64) -> Value {
     let start = operation.invoked_ns;
     let over = over.max(start);
-    let (word, error) = outcome(&operation.outcome);
-    let key = operation.key.as_ref().map_or_else(String::new, |key| format!(" {key}"));
+    let (word, error) = outcome(operation.outcome);
+    let key = operation.key.map_or_else(String::new, |key| format!(" {key}"));
     let mut event = json!({"ph": "X", "pid": pid, "tid": tid, "cat": format!("operation,{word}"),
         "name": format!("{}{key}", operation.f), "ts": microseconds(start), "dur": microseconds(over - start),
         "args": {"outcome": word, "in short": words::in_short(operation), "node": operation.node,
             "argument": operation.argument}});
-    match &operation.outcome {
-        Outcome::Ok(value) => event["args"]["result"] = value.clone(),
-        Outcome::Fail { .. } | Outcome::Info { .. } => event["args"]["error"] = json!(error),
+    match operation.outcome {
+        OutcomeRef::Ok(value) => event["args"]["result"] = value.clone(),
+        OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => event["args"]["error"] = json!(error),
     }
     event
 }

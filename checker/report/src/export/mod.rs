@@ -9,7 +9,7 @@ mod tests;
 use super::observed::Observed;
 use super::plan::{Plan, VariantPlan};
 use super::{FaultRecord, ResultsError};
-use history::{Header, Outcome, Phase};
+use history::{Header, OutcomeRef, Phase};
 use std::fs::File;
 use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
@@ -119,11 +119,11 @@ impl Traced {
 }
 
 /// The word for an outcome, and why it is not ok.
-fn outcome(outcome: &Outcome) -> (&'static str, Option<&str>) {
+fn outcome(outcome: OutcomeRef<'_>) -> (&'static str, Option<&str>) {
     match outcome {
-        Outcome::Ok(_) => ("ok", None),
-        Outcome::Fail { error, .. } => ("fail", error.as_deref()),
-        Outcome::Info { error } => ("info", error.as_deref()),
+        OutcomeRef::Ok(_) => ("ok", None),
+        OutcomeRef::Fail { error, .. } => ("fail", error),
+        OutcomeRef::Info { error } => ("info", error),
     }
 }
 

@@ -4,7 +4,7 @@
 //! identifiers in hexadecimal digits, 64-bit numbers as decimal strings, and enumerations as numbers.
 
 use super::{Traced, outcome, phase};
-use history::Operation;
+use history::OperationRef;
 use serde_json::{Value, json};
 use std::io::{self, Write};
 
@@ -69,34 +69,32 @@ impl<W: Write> Spans<'_, W> {
             self.add(Some(root), &fault.label, INTERNAL, (start, end), &attributes, None)?;
         }
         for operation in &observed.operations {
-            self.add_operation(root, operation, end)?;
+            self.add_operation(root, &operation, end)?;
         }
         Ok(())
     }
 
-    fn add_operation(&mut self, root: u64, operation: &Operation, end: u64) -> io::Result<()> {
+    fn add_operation(&mut self, root: u64, operation: &OperationRef<'_>, end: u64) -> io::Result<()> {
         let span = (operation.invoked_ns, operation.completed_ns.unwrap_or(end));
-        let (word, error) = outcome(&operation.outcome);
+        let (word, error) = outcome(operation.outcome);
         let mut attributes = vec![
-            text("db.operation.name", &operation.f),
+            text("db.operation.name", operation.f),
             text("bench.outcome", word),
             text("bench.argument", &operation.argument.to_string()),
         ];
-        if let history::Outcome::Ok(value) = &operation.outcome {
+        if let history::OutcomeRef::Ok(value) = operation.outcome {
             attributes.push(text("bench.result", &value.to_string()));
         }
-        attributes.extend(operation.key.as_ref().map(|key| text("bench.key", key)));
-        attributes.extend(operation.node.as_ref().map(|node| text("server.address", node)));
+        attributes.extend(operation.key.map(|key| text("bench.key", key)));
+        attributes.extend(operation.node.map(|node| text("server.address", node)));
         attributes.extend(operation.client.map(|client| number("bench.client", u64::from(client))));
         attributes.extend(error.map(|error| text("error.type", error)));
         let status = match word {
             "ok" => json!({ "code": OK }),
             _ => json!({ "code": ERROR, "message": error.unwrap_or(word) }),
         };
-        let name = operation
-            .key
-            .as_ref()
-            .map_or_else(|| operation.f.clone(), |key| format!("{} {key}", operation.f));
+        let name =
+            operation.key.map_or_else(|| operation.f.to_owned(), |key| format!("{} {key}", operation.f));
         self.add(Some(root), &name, CLIENT, span, &attributes, Some(&status))?;
         Ok(())
     }

@@ -5,7 +5,7 @@ use crate::faults::FaultRecord;
 use crate::observed::Observed;
 use crate::violation::Violation;
 use checker::words;
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use maud::{Markup, html};
 use std::f64::consts::TAU;
 
@@ -20,11 +20,11 @@ const LINE: f64 = 15.0;
 const LETTER: f64 = 6.8;
 
 /// The class of an operation's bar.
-fn class(operation: &Operation) -> &'static str {
+fn class(operation: &OperationRef<'_>) -> &'static str {
     match operation.outcome {
-        Outcome::Ok(_) => "ok",
-        Outcome::Fail { .. } => "fail",
-        Outcome::Info { .. } => "info",
+        OutcomeRef::Ok(_) => "ok",
+        OutcomeRef::Fail { .. } => "fail",
+        OutcomeRef::Info { .. } => "info",
     }
 }
 
@@ -59,7 +59,7 @@ pub(super) fn bars(moments: &[Moment<'_>], violation: &Violation) -> Markup {
     events.dedup();
     let step = (WIDTH - LEFT - 16.0) / events.len().max(1) as f64;
     let column = |ns: u64| LEFT + 8.0 + events.partition_point(|event| *event < ns) as f64 * step;
-    let operations: Vec<(usize, &Operation)> = moments
+    let operations: Vec<(usize, OperationRef<'_>)> = moments
         .iter()
         .filter_map(|moment| match moment {
             Moment::Operation(index, operation) => Some((*index, *operation)),
@@ -90,13 +90,13 @@ pub(super) fn bars(moments: &[Moment<'_>], violation: &Violation) -> Markup {
     }
 }
 
-fn who(operation: &Operation) -> String {
+fn who(operation: &OperationRef<'_>) -> String {
     let client = words::who(operation);
-    operation.node.as_ref().map_or(client.clone(), |node| format!("{client} → {node}"))
+    operation.node.map_or(client.clone(), |node| format!("{client} → {node}"))
 }
 
 /// What the picture shows, for those who do not see it.
-fn spoken(operations: &[(usize, &Operation)], violation: &Violation) -> String {
+fn spoken(operations: &[(usize, OperationRef<'_>)], violation: &Violation) -> String {
     let parts = operations.iter().map(|(index, operation)| {
         let odd = if violation.odd == Some(*index) { ", which nothing explains" } else { "" };
         format!("{}: {}{odd}", who(operation), words::in_short(*operation))
@@ -173,7 +173,7 @@ pub(super) fn cycle(observed: &Observed, violation: &Violation) -> Markup {
                 circle.node cx=(x) cy=(y) r="22" {}
                 text.name x=(x) y=(y + 5.0) text-anchor="middle" { "T" (index + 1) }
                 @if let Some(operation) = observed.operations.get(*operation) {
-                    text.who x=(far_x) y=(far_y + 4.0) text-anchor=(anchor(angle(index as f64).cos())) { (who(operation)) }
+                    text.who x=(far_x) y=(far_y + 4.0) text-anchor=(anchor(angle(index as f64).cos())) { (who(&operation)) }
                 }
             }
         }

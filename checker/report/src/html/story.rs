@@ -8,7 +8,7 @@ use crate::sentences::seconds;
 use crate::verdict::{Answer, RunVerdict, VariantVerdict, upper_first};
 use crate::violation::{Possible, Violation};
 use checker::words;
-use history::{Operation, Outcome};
+use history::{OperationRef, OutcomeRef};
 use maud::{Markup, html};
 use serde_json::Value;
 
@@ -16,7 +16,7 @@ use serde_json::Value;
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Moment<'a> {
     /// An operation, by its index.
-    Operation(usize, &'a Operation),
+    Operation(usize, OperationRef<'a>),
     /// A fault began.
     Began(&'a FaultRecord),
     /// A fault was healed.
@@ -42,7 +42,7 @@ const VALUES: usize = 8;
 /// first and the last of them.
 pub(super) fn moments<'a>(observed: &'a Observed, violation: &Violation) -> Vec<Moment<'a>> {
     let named = |index: &usize| Some((*index, observed.operations.get(*index)?));
-    let operations: Vec<(usize, &Operation)> = violation.operations.iter().filter_map(named).collect();
+    let operations: Vec<(usize, OperationRef<'_>)> = violation.operations.iter().filter_map(named).collect();
     let first = operations.iter().map(|(_, it)| it.invoked_ns).min().unwrap_or(0);
     let last = operations.iter().map(|(_, it)| it.completed_ns.unwrap_or(it.invoked_ns)).max().unwrap_or(0);
     let between = |fault: &&FaultRecord| {
@@ -60,7 +60,7 @@ pub(super) fn moments<'a>(observed: &'a Observed, violation: &Violation) -> Vec<
         );
     }
     let mut moments: Vec<Moment<'_>> =
-        operations.iter().map(|(index, operation)| Moment::Operation(*index, operation)).collect();
+        operations.iter().map(|(index, operation)| Moment::Operation(*index, *operation)).collect();
     for fault in &faults[faults.len().saturating_sub(FAULTS)..] {
         moments.push(Moment::Began(fault));
         if fault.end_ns.is_some_and(|end| end <= last) {
@@ -145,7 +145,7 @@ fn sentence(observed: &Observed, violation: &Violation, moment: Moment<'_>) -> M
             html! {
                 li.odd[violation.odd == Some(index)] data-operation=(index) {
                     time { (at) } " "
-                    span { @if let Some(name) = name { strong { (name) } } (in_plain_words(operation)) }
+                    span { @if let Some(name) = name { strong { (name) } } (in_plain_words(&operation)) }
                 }
             }
         }
@@ -161,27 +161,27 @@ fn sentence(observed: &Observed, violation: &Violation, moment: Moment<'_>) -> M
 }
 
 /// An operation in a sentence without its time: `Client 3 writes 42 to k7 through n2: acknowledged after 1.2 ms.`
-pub(super) fn in_plain_words(operation: &Operation) -> String {
+pub(super) fn in_plain_words(operation: &OperationRef<'_>) -> String {
     let who = upper_first(&words::who(operation));
-    let key = operation.key.as_deref().map_or_else(String::new, |key| format!(" {key}"));
-    let through = operation.node.as_ref().map_or_else(String::new, |node| format!(" through {node}"));
-    let argument = words::shown(&operation.argument);
+    let key = operation.key.map_or_else(String::new, |key| format!(" {key}"));
+    let through = operation.node.map_or_else(String::new, |node| format!(" through {node}"));
+    let argument = words::shown(operation.argument);
     if let Some(steps) = steps(operation) {
-        let ending = if matches!(operation.outcome, Outcome::Ok(_)) {
+        let ending = if matches!(operation.outcome, OutcomeRef::Ok(_)) {
             committed(operation)
         } else {
             ending(operation)
         };
         return format!("{who} runs {steps}{through}: {ending}.");
     }
-    let asks = match (operation.f.as_str(), operation.argument.as_array().map(Vec::as_slice)) {
+    let asks = match (operation.f, operation.argument.as_array().map(Vec::as_slice)) {
         ("read" | "get", _) => format!("reads{key}"),
         ("write" | "put", _) => format!("writes {argument} to{key}"),
         ("append", _) => format!("appends {argument} to{key}"),
         ("add" | "enqueue", _) => format!(
             "{}s {argument}{}",
             operation.f,
-            operation.key.as_ref().map_or_else(String::new, |key| format!(" to {key}"))
+            operation.key.map_or_else(String::new, |key| format!(" to {key}"))
         ),
         ("delete", _) => format!("deletes{key}"),
         ("cas", Some([from, to])) => {
@@ -194,10 +194,10 @@ pub(super) fn in_plain_words(operation: &Operation) -> String {
 }
 
 /// The steps of a transaction with what each read; none where it is no transaction.
-fn steps(operation: &Operation) -> Option<String> {
-    let parts = match &operation.outcome {
-        Outcome::Ok(result) if result.is_array() => result,
-        Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => &operation.argument,
+fn steps(operation: &OperationRef<'_>) -> Option<String> {
+    let parts = match operation.outcome {
+        OutcomeRef::Ok(result) if result.is_array() => result,
+        OutcomeRef::Ok(_) | OutcomeRef::Fail { .. } | OutcomeRef::Info { .. } => operation.argument,
     };
     let step = |part: &Value| match part.as_array()?.as_slice() {
         [kind, key, value] => Some(match kind.as_str()? {
@@ -216,29 +216,31 @@ fn plain(key: &Value) -> String {
     key.as_str().map_or_else(|| key.to_string(), str::to_owned)
 }
 
-fn committed(operation: &Operation) -> String {
+fn committed(operation: &OperationRef<'_>) -> String {
     let took =
         operation.completed_ns.map(|end| seconds(end.saturating_sub(operation.invoked_ns) as f64 / 1e9));
     took.map_or_else(|| "committed".to_owned(), |took| format!("committed after {took}"))
 }
 
 /// How an operation ended, and after how long.
-fn ending(operation: &Operation) -> String {
+fn ending(operation: &OperationRef<'_>) -> String {
     let took =
         operation.completed_ns.map(|end| seconds(end.saturating_sub(operation.invoked_ns) as f64 / 1e9));
     let after = took.map_or_else(String::new, |took| format!(" after {took}"));
-    let why = |error: &Option<String>| error.as_ref().map_or_else(String::new, |error| format!(" ({error})"));
-    let reads = matches!(operation.f.as_str(), "read" | "get");
-    match &operation.outcome {
-        Outcome::Ok(result) if !reads && (result.is_null() || *result == operation.argument) => {
+    let why = |error: Option<&str>| error.map_or_else(String::new, |error| format!(" ({error})"));
+    let reads = matches!(operation.f, "read" | "get");
+    match operation.outcome {
+        OutcomeRef::Ok(result) if !reads && (result.is_null() || result == operation.argument) => {
             format!("acknowledged{after}")
         }
-        Outcome::Ok(result) => format!("the answer{after} is {}", words::shown(result)),
-        Outcome::Fail { actual: Some(actual), .. } => {
+        OutcomeRef::Ok(result) => format!("the answer{after} is {}", words::shown(result)),
+        OutcomeRef::Fail { actual: Some(actual), .. } => {
             format!("refused{after}, for the value is {}", words::shown(actual))
         }
-        Outcome::Fail { error, .. } => format!("it fails{after}{}", why(error)),
-        Outcome::Info { error } => format!("no answer{}, so it may have happened or not (info)", why(error)),
+        OutcomeRef::Fail { error, .. } => format!("it fails{after}{}", why(error)),
+        OutcomeRef::Info { error } => {
+            format!("no answer{}, so it may have happened or not (info)", why(error))
+        }
     }
 }
 

@@ -4,7 +4,7 @@ use super::{NAMED, Obligation, last_heal};
 use crate::observed::Observed;
 use crate::touched;
 use crate::verdict::{grouped, many};
-use history::{Operation, Outcome};
+use history::{OperationRef, Operations, OutcomeRef};
 use std::collections::BTreeMap;
 
 /// What happened to one key that was written.
@@ -51,7 +51,7 @@ pub(crate) fn unread_keys(observed: &Observed) -> (u64, u64) {
 fn seen(observed: &Observed, healed: Option<u64>) -> BTreeMap<&str, Key> {
     let mut keys = written(&observed.operations);
     for operation in observed.operations.iter().filter(|operation| is_after(operation, healed)) {
-        for name in touched::reads(operation) {
+        for name in touched::reads(&operation) {
             let Some(key) = keys.get_mut(name) else { continue };
             key.read |= key.acknowledged.is_none_or(|written| operation.invoked > written);
         }
@@ -59,7 +59,7 @@ fn seen(observed: &Observed, healed: Option<u64>) -> BTreeMap<&str, Key> {
     keys
 }
 
-fn is_after(operation: &Operation, healed: Option<u64>) -> bool {
+fn is_after(operation: &OperationRef<'_>, healed: Option<u64>) -> bool {
     healed.is_none_or(|healed| operation.invoked_ns >= healed)
 }
 
@@ -76,11 +76,11 @@ fn allowed(share: f64, keys: u64) -> u64 {
 }
 
 /// Every key that was written, acknowledged or with an unknown outcome.
-fn written(operations: &[Operation]) -> BTreeMap<&str, Key> {
+fn written(operations: &Operations) -> BTreeMap<&str, Key> {
     let mut keys: BTreeMap<&str, Key> = BTreeMap::new();
     for operation in operations {
-        let acknowledged = operation.completed.filter(|_| matches!(operation.outcome, Outcome::Ok(_)));
-        for name in touched::writes(operation) {
+        let acknowledged = operation.completed.filter(|_| matches!(operation.outcome, OutcomeRef::Ok(_)));
+        for name in touched::writes(&operation) {
             let key = keys.entry(name).or_default();
             key.acknowledged = key.acknowledged.max(acknowledged);
         }
@@ -93,8 +93,8 @@ fn tried(observed: &Observed, key: &str, healed: Option<u64>) -> String {
     let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
     let tries = observed.operations.iter().filter(|operation| is_after(operation, healed));
     for operation in tries.filter(|operation| touched::asks_for(operation, key)) {
-        if let Outcome::Fail { error, .. } | Outcome::Info { error } = &operation.outcome {
-            *errors.entry(error.as_deref().unwrap_or("no answer")).or_default() += 1;
+        if let OutcomeRef::Fail { error, .. } | OutcomeRef::Info { error } = operation.outcome {
+            *errors.entry(error.unwrap_or("no answer")).or_default() += 1;
         }
     }
     if errors.is_empty() {

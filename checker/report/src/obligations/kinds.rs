@@ -5,21 +5,21 @@ use crate::observed::Observed;
 use crate::set_up;
 use crate::touched;
 use checker::words;
-use history::{Operation, Outcome, Phase};
+use history::{OperationRef, OutcomeRef, Phase};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
-fn is_ok(operation: &Operation) -> bool {
-    matches!(operation.outcome, Outcome::Ok(_))
+fn is_ok(operation: &OperationRef<'_>) -> bool {
+    matches!(operation.outcome, OutcomeRef::Ok(_))
 }
 
 /// Whether an operation succeeded at what it is there for: to find a queue empty shows nothing of its elements.
-fn does_its_work(operation: &Operation) -> bool {
-    is_ok(operation) && !(operation.f == "dequeue" && operation.outcome == Outcome::Ok(Value::Null))
+fn does_its_work(operation: &OperationRef<'_>) -> bool {
+    is_ok(operation) && !(operation.f == "dequeue" && operation.outcome == OutcomeRef::Ok(&Value::Null))
 }
 
 /// A history without phases is all load.
-fn in_load(operation: &Operation) -> bool {
+fn in_load(operation: &OperationRef<'_>) -> bool {
     matches!(operation.phase, Some(Phase::Load) | None)
 }
 
@@ -29,12 +29,12 @@ pub(super) fn in_the_load(observed: &Observed) -> Vec<Obligation> {
         observed.plan.functions.iter().map(|name| (name.as_str(), 0)).collect();
     let planned = !kinds.is_empty();
     for operation in &observed.operations {
-        let ok = u64::from(does_its_work(operation) && in_load(operation));
-        match kinds.get_mut(operation.f.as_str()) {
+        let ok = u64::from(does_its_work(&operation) && in_load(&operation));
+        match kinds.get_mut(operation.f) {
             Some(count) => *count += ok,
             // Final reads are no part of a planned mix.
             None if planned => {}
-            None => drop(kinds.insert(&operation.f, ok)),
+            None => drop(kinds.insert(operation.f, ok)),
         }
     }
     let obligation = |(kind, count): (&str, u64)| {
@@ -48,10 +48,10 @@ pub(super) fn in_the_load(observed: &Observed) -> Vec<Obligation> {
 /// writes alone, or of reads alone, every order is right.
 pub(super) fn writes_and_reads(observed: &Observed) -> Vec<Obligation> {
     let operations = &observed.operations;
-    if !operations.iter().any(|operation| touched::is_known(&operation.f)) {
+    if !operations.iter().any(|operation| touched::is_known(operation.f)) {
         return Vec::new();
     }
-    let wrote = |operation: &&Operation| in_load(operation) && changes_something(operation);
+    let wrote = |operation: &OperationRef<'_>| in_load(operation) && changes_something(operation);
     let written = operations.iter().filter(wrote).count() as u64;
     let read = operations
         .iter()
@@ -74,14 +74,14 @@ pub(super) fn contended(observed: &Observed) -> Option<Obligation> {
 /// not serve again. A compare-and-set that was refused is an answer that a copy can give which takes no writes any more.
 pub(super) fn writes_again(observed: &Observed) -> Option<Obligation> {
     let healed = last_heal(observed)?;
-    let again: Vec<&Operation> = observed
+    let again: Vec<OperationRef<'_>> = observed
         .operations
         .iter()
         .filter(|operation| operation.phase != Some(Phase::Final) && operation.invoked_ns >= healed)
         .filter(|operation| touched::asks_to_write(operation))
         .collect();
     // Those in the recovery phase say most, where there are some.
-    let recovery: Vec<&Operation> =
+    let recovery: Vec<OperationRef<'_>> =
         again.iter().copied().filter(|operation| operation.phase == Some(Phase::Recovery)).collect();
     let again = if recovery.is_empty() { again } else { recovery };
     // Of a few compare-and-sets alone, all may find another value.
@@ -95,7 +95,7 @@ pub(super) fn writes_again(observed: &Observed) -> Option<Obligation> {
 }
 
 /// Whether an operation succeeded that changes something; a transaction that only reads does not.
-fn changes_something(operation: &Operation) -> bool {
+fn changes_something(operation: &OperationRef<'_>) -> bool {
     is_ok(operation) && (touched::adds(operation) || !touched::writes(operation).is_empty())
 }
 
@@ -105,12 +105,12 @@ const NO_VALUE: &str = "no-value";
 /// Where answers had no value that a client can have written: such an answer is that of something else, or the rule that
 /// takes it for a value is wrong, and neither is known.
 pub(super) fn values(observed: &Observed) -> Option<Obligation> {
-    let odd = |operation: &&Operation| matches!(&operation.outcome, Outcome::Info { error } if error.as_deref() == Some(NO_VALUE));
-    let all: Vec<&Operation> = observed.operations.iter().filter(odd).collect();
+    let odd = |operation: &OperationRef<'_>| matches!(operation.outcome, OutcomeRef::Info { error } if error == Some(NO_VALUE));
+    let all: Vec<OperationRef<'_>> = observed.operations.iter().filter(odd).collect();
     let first = all.first()?;
     let read =
         observed.operations.iter().filter(|operation| operation.f == first.f && is_ok(operation)).count();
-    let at = first.node.as_ref().map_or_else(String::new, |node| format!(" at {node}"));
+    let at = first.node.map_or_else(String::new, |node| format!(" at {node}"));
     let missing = format!("{}{at}; a rule takes answers for values that are none", words::in_short(*first));
     let what = "each answer that was taken for a value has one that a client can have written";
     Some(

@@ -2,7 +2,7 @@
 
 use super::{Obligation, last_heal};
 use crate::observed::{Observed, answered};
-use history::{Operation, Outcome, Phase};
+use history::{OperationRef, OutcomeRef, Phase};
 use std::collections::BTreeMap;
 
 /// What a node that stands by says to every command; that is what it should do.
@@ -15,17 +15,17 @@ fn serving(observed: &Observed) -> Vec<&str> {
 }
 
 /// Whether a node said that it stands by.
-pub(super) fn stands_by(operation: &Operation) -> bool {
-    matches!(&operation.outcome, Outcome::Fail { error: Some(error), .. } if error == STANDBY)
+pub(super) fn stands_by(operation: &OperationRef<'_>) -> bool {
+    matches!(operation.outcome, OutcomeRef::Fail { error: Some(error), .. } if error == STANDBY)
 }
 
 /// Whether a node did what it was asked to, or said that it stands by.
-fn serves(operation: &Operation) -> bool {
-    stands_by(operation) || answered(&operation.outcome)
+fn serves(operation: &OperationRef<'_>) -> bool {
+    stands_by(operation) || answered(operation.outcome)
 }
 
-fn to<'a>(observed: &'a Observed, node: &'a str) -> impl Iterator<Item = &'a Operation> {
-    observed.operations.iter().filter(move |operation| operation.node.as_deref() == Some(node))
+fn to<'a>(observed: &'a Observed, node: &'a str) -> impl Iterator<Item = OperationRef<'a>> {
+    observed.operations.iter().filter(move |operation| operation.node == Some(node))
 }
 
 /// When the first fault started; without one, the end of time.
@@ -68,7 +68,7 @@ pub(super) fn before(observed: &Observed) -> Option<Obligation> {
     let asked: Vec<&str> = serving(observed).into_iter().filter(|node| !unasked.contains(node)).collect();
     let silent = |node: &&str| {
         !to(observed, node)
-            .any(|operation| serves(operation) && operation.completed_ns.is_some_and(|at| at < first))
+            .any(|operation| serves(&operation) && operation.completed_ns.is_some_and(|at| at < first))
     };
     let missing: Vec<String> =
         asked.iter().filter(|node| silent(node)).map(|node| (*node).to_owned()).collect();
@@ -124,7 +124,7 @@ pub(super) fn in_the_end(observed: &Observed) -> Option<Obligation> {
 /// How many of its final reads a node answered, and how many there were.
 fn final_reads(observed: &Observed, node: &str) -> (usize, usize) {
     let finals = to(observed, node).filter(|operation| operation.phase == Some(Phase::Final));
-    let finals: Vec<&Operation> = finals.collect();
+    let finals: Vec<OperationRef<'_>> = finals.collect();
     (finals.iter().filter(|operation| serves(operation)).count(), finals.len())
 }
 
@@ -172,15 +172,15 @@ fn since(observed: &Observed, name: &'static str, what: &str, nodes: &[(&str, u6
 
 /// Whether a node answered a request that was sent at or after a time.
 fn serves_since(observed: &Observed, node: &str, since: u64) -> bool {
-    to(observed, node).any(|operation| operation.invoked_ns >= since && serves(operation))
+    to(observed, node).any(|operation| operation.invoked_ns >= since && serves(&operation))
 }
 
 /// How requests to a node ended since a time: ` (31 requests: timeout)`.
 fn errors(observed: &Observed, node: &str, since: u64) -> String {
     let mut errors: BTreeMap<&str, u64> = BTreeMap::new();
     for operation in to(observed, node).filter(|operation| operation.invoked_ns >= since) {
-        if let Outcome::Fail { error, .. } | Outcome::Info { error } = &operation.outcome {
-            *errors.entry(error.as_deref().unwrap_or("no answer")).or_default() += 1;
+        if let OutcomeRef::Fail { error, .. } | OutcomeRef::Info { error } = operation.outcome {
+            *errors.entry(error.unwrap_or("no answer")).or_default() += 1;
         }
     }
     let requests: u64 = errors.values().sum();

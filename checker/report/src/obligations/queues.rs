@@ -3,7 +3,7 @@
 use super::nodes::{named, should_answer, stands_by};
 use super::{NAMED, Obligation, last_heal};
 use crate::observed::Observed;
-use history::{Operation, Outcome, Phase};
+use history::{OperationRef, OutcomeRef, Phase};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -20,13 +20,13 @@ struct Queue {
 fn queues(observed: &Observed) -> BTreeMap<&str, Queue> {
     let mut queues: BTreeMap<&str, Queue> = BTreeMap::new();
     for operation in &observed.operations {
-        let changes = match (operation.f.as_str(), &operation.outcome) {
-            ("enqueue", outcome) => !matches!(outcome, Outcome::Fail { .. }),
-            ("dequeue", Outcome::Ok(element)) => !element.is_null(),
+        let changes = match (operation.f, operation.outcome) {
+            ("enqueue", outcome) => !matches!(outcome, OutcomeRef::Fail { .. }),
+            ("dequeue", OutcomeRef::Ok(element)) => !element.is_null(),
             _ => false,
         };
         if changes {
-            let queue = queues.entry(operation.key.as_deref().unwrap_or_default()).or_default();
+            let queue = queues.entry(operation.key.unwrap_or_default()).or_default();
             queue.used |= operation.f == "enqueue";
             queue.changed = queue.changed.max(operation.completed.unwrap_or(0));
         }
@@ -35,8 +35,8 @@ fn queues(observed: &Observed) -> BTreeMap<&str, Queue> {
     queues
 }
 
-fn found_empty(operation: &Operation) -> bool {
-    operation.outcome == Outcome::Ok(Value::Null)
+fn found_empty(operation: &OperationRef<'_>) -> bool {
+    operation.outcome == OutcomeRef::Ok(&Value::Null)
 }
 
 /// The queues that were not seen empty in the end, each with the node that did not say so: `k1 through n2`. One node at least
@@ -51,11 +51,11 @@ fn missing(observed: &Observed) -> (u64, Vec<String>) {
     for (name, queue) in &queues {
         let own = observed.operations.iter().filter(|operation| {
             operation.f == "dequeue"
-                && operation.key.as_deref().unwrap_or_default() == *name
+                && operation.key.unwrap_or_default() == *name
                 && operation.invoked_ns >= healed
                 && operation.invoked > queue.changed
         });
-        let own: Vec<&Operation> = own.collect();
+        let own: Vec<OperationRef<'_>> = own.collect();
         required += nodes.len().max(1) as u64;
         if !own.iter().any(|operation| found_empty(operation)) {
             missing.extend(nodes.iter().map(|node| through(name, node)));
@@ -64,8 +64,8 @@ fn missing(observed: &Observed) -> (u64, Vec<String>) {
             }
             continue;
         }
-        let says = |node: &str, operation: &Operation| {
-            operation.node.as_deref() == Some(node) && (found_empty(operation) || stands_by(operation))
+        let says = |node: &str, operation: &OperationRef<'_>| {
+            operation.node == Some(node) && (found_empty(operation) || stands_by(operation))
         };
         let silent = nodes.iter().filter(|node| !own.iter().any(|operation| says(node, operation)));
         missing.extend(silent.map(|node| through(name, node)));

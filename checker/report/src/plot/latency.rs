@@ -10,7 +10,7 @@ use crate::plan::Plan;
 use crate::sentences::seconds;
 use crate::statistics::latencies;
 use crate::verdict::grouped;
-use history::{Operation, OutcomeClass};
+use history::{OperationRef, OutcomeClass};
 use rustc_hash::FxHashMap;
 
 /// Points closer than this many pixels become one darker point.
@@ -81,7 +81,7 @@ fn latency_axis(variants: &[Observed]) -> Scale {
     for observed in variants {
         let open_loop = observed.plan.rate.is_some();
         for operation in observed.measured_operations() {
-            if let Some(latency) = latency_ns(operation, open_loop) {
+            if let Some(latency) = latency_ns(&operation, open_loop) {
                 let latency = (latency as f64 / 1e9).max(1e-6);
                 (min, max) = (min.min(latency), max.max(latency));
             }
@@ -90,7 +90,7 @@ fn latency_axis(variants: &[Observed]) -> Scale {
     Scale::durations(min, max)
 }
 
-fn position(observed: &Observed, operation: &Operation) -> Option<(f64, f64)> {
+fn position(observed: &Observed, operation: &OperationRef<'_>) -> Option<(f64, f64)> {
     let open_loop = observed.plan.rate.is_some();
     let latency = latency_ns(operation, open_loop)? as f64 / 1e9;
     Some((observed.axis_seconds(due_ns(operation, open_loop)), latency))
@@ -104,11 +104,11 @@ type Cell = ((f64, f64), u32);
 fn cells(area: &Area, observed: &Observed) -> [Vec<Cell>; 4] {
     let mut cells: [FxHashMap<(u32, u32), u32>; 4] = Default::default();
     for operation in observed.shown_operations() {
-        let Some((due, latency)) = position(observed, operation) else { continue };
+        let Some((due, latency)) = position(observed, &operation) else { continue };
         if !area.y.holds(latency) {
             continue;
         }
-        let class = match OutcomeClass::of(&operation.outcome) {
+        let class = match OutcomeClass::of(operation.outcome) {
             OutcomeClass::Ok => 0,
             OutcomeClass::Refused => 1,
             OutcomeClass::Info => 2,
@@ -183,8 +183,8 @@ fn draw_quantile(canvas: &mut Canvas, area: &Area, observed: &Observed, quantile
     let Scale::Linear(from, to) = area.x else { return };
     let bin = bin_ns(to - from, 60.0) as f64 / 1e9;
     let mut windows: FxHashMap<u32, Vec<f64>> = FxHashMap::default();
-    for operation in observed.shown_operations().filter(|operation| answered(&operation.outcome)) {
-        if let Some((due, latency)) = position(observed, operation) {
+    for operation in observed.shown_operations().filter(|operation| answered(operation.outcome)) {
+        if let Some((due, latency)) = position(observed, &operation) {
             windows.entry(pixels((due - from) / bin)).or_default().push(latency);
         }
     }

@@ -142,7 +142,7 @@ const CLASSES: [(OutcomeClass, &str); 4] = [
 fn outcomes(variants: &[Observed], sign: fn(OutcomeClass) -> Sign) -> Vec<frame::Entry> {
     let there = |wanted: OutcomeClass| {
         let mut all = variants.iter().flat_map(Observed::shown_operations);
-        all.any(|operation| OutcomeClass::of(&operation.outcome) == wanted)
+        all.any(|operation| OutcomeClass::of(operation.outcome) == wanted)
     };
     CLASSES
         .into_iter()

@@ -49,7 +49,7 @@ fn columns(area: &Area, rect: Rect, observed: &Observed) -> Vec<Column> {
             continue;
         }
         let index = ((area.px(sent) - rect.left) / COLUMN).max(0.0).floor();
-        let class = match OutcomeClass::of(&operation.outcome) {
+        let class = match OutcomeClass::of(operation.outcome) {
             OutcomeClass::Ok => 0,
             OutcomeClass::Refused => 1,
             OutcomeClass::Info => 2,

@@ -24,6 +24,8 @@ impl Canvas {
             raster.draw(shape);
         }
         let mut pixels = averaged(&raster.pixels, width as usize, height as usize);
+        // Four times as large as what is left to do.
+        drop(raster);
         for word in &self.words {
             draw_word(&mut pixels, width, height, word, scale);
         }

@@ -87,7 +87,7 @@ fn figures(observed: &Observed) -> String {
     }
     let figure = |(class, word): (OutcomeClass, &str)| {
         let of =
-            observed.measured_operations().filter(|operation| OutcomeClass::of(&operation.outcome) == class);
+            observed.measured_operations().filter(|operation| OutcomeClass::of(operation.outcome) == class);
         let count = of.count();
         let shown = class == OutcomeClass::Ok || count > 0;
         shown.then(|| format!("{} {word}/s", rate(count as f64 / measured)))
@@ -124,7 +124,7 @@ fn rates(observed: &Observed, x: Scale, bin: f64) -> Rates {
                 *rate += share;
             }
         };
-        match OutcomeClass::of(&operation.outcome) {
+        match OutcomeClass::of(operation.outcome) {
             OutcomeClass::Ok => {
                 count(&mut rates.ok);
                 count(&mut rates.answered);

@@ -6,7 +6,7 @@ use crate::observed::{Observed, ReadHistory};
 use crate::{
     Load, Obligation, PhaseSpan, VariantPlan, Warning, digest, liveness, logs, obligations, warnings,
 };
-use history::{Event, Kind, Phase, Process, pair};
+use history::{Event, Kind, Phase, Process, pair_columns};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -185,7 +185,7 @@ impl Built {
     fn observed(&self) -> Observed {
         let mut events = self.events.clone();
         events.sort_by_key(|event| event.time);
-        let operations = pair(&events).unwrap();
+        let operations = pair_columns(events.clone()).unwrap();
         let nemesis = events.into_iter().filter(|event| event.process == Process::Nemesis).collect();
         let history = ReadHistory { nemesis, operations, ..ReadHistory::default() };
         Observed::new(self.plan.clone(), Some(history), Some(self.load.clone()), Vec::new())

@@ -5,7 +5,7 @@ use super::fixture::{MS, Made, SECOND, plan};
 use crate::observed::{Observed, ReadHistory, Window};
 use crate::samples::{Protocol, Sample, rates, total};
 use crate::*;
-use history::{Event, Kind, Outcome, Phase, Process, pair};
+use history::{Event, Kind, Outcome, Phase, Process, pair_columns};
 use serde_json::{Value, json};
 
 /// One operation: phase, due, sent, back (none: never), how.
@@ -24,7 +24,7 @@ pub(super) fn observed(operations: &[Op], nemesis: Vec<Event>, load: Option<Load
         }
     }
     events.sort_by_key(|event| event.time);
-    let operations = pair(&events).unwrap();
+    let operations = pair_columns(events).unwrap();
     let made = Made { kills: vec![(SECOND, 2 * SECOND)], ..Made::sound("main") };
     let mut plan = plan("test", &[made]).variants.remove(0);
     plan.check.agreement = false;
@@ -82,9 +82,11 @@ fn latency_counts_from_when_an_operation_was_due_and_only_in_load_and_recovery()
 fn a_refused_compare_and_set_is_an_answer_and_what_was_due_in_the_warm_up_is_nobodys() {
     let mut observed = observed(&[(Phase::Load, 100, 100, Some(104), Kind::Fail); 3], vec![], None);
     let fail = |error: &str, actual| Outcome::Fail { error: Some(error.into()), actual };
-    observed.operations[0].outcome = fail("precondition", Some(Value::Null));
-    observed.operations[1].outcome = fail("precondition", None);
-    observed.operations[2].outcome = fail("unavailable", None);
+    let mut operations = observed.operations.to_vec();
+    operations[0].outcome = fail("precondition", Some(Value::Null));
+    operations[1].outcome = fail("precondition", None);
+    operations[2].outcome = fail("unavailable", None);
+    observed.operations = operations.into_iter().collect();
     let mut load = load(&[(Phase::Warmup, 0, 50), (Phase::Load, 50, 1100)]);
     (load.unsent, load.phases[0].unsent, load.phases[1].unsent) = (12, 5, 7);
     observed.load = Some(load);
@@ -178,7 +180,9 @@ fn one_outage_is_counted_for_one_fault() {
 fn the_slowest_answer_is_exact() {
     let slow = (Phase::Load, 10, 10, Some(6_243), Kind::Ok);
     let mut observed = observed(&[slow, (Phase::Load, 20, 20, Some(21), Kind::Ok)], vec![], None);
-    observed.operations[0].completed_ns = Some(6_242_736_123);
+    let mut operations = observed.operations.to_vec();
+    operations[0].completed_ns = Some(6_242_736_123);
+    observed.operations = operations.into_iter().collect();
     let latency = Summary::new(&observed, &[]).latency.unwrap();
     assert_eq!((latency.max_ms, latency.p999_ms), (6_232.736_123, 6_232.736_123));
 }
@@ -311,6 +315,6 @@ fn without_load_json_the_phases_come_from_the_operations() {
     assert_eq!(observed.measured(), Window { start: 100 * MS, end: 900 * MS });
     assert_eq!(observed.phase(Phase::Warmup), Some(Window { start: 0, end: 100 * MS }));
     assert_eq!(observed.phase(Phase::Recovery), None);
-    let value = |operation: usize| observed.operations[operation].argument.clone();
+    let value = |operation: usize| observed.operations.at(operation).argument.clone();
     assert_eq!(value(0), Value::Null);
 }

@@ -4,7 +4,7 @@ use super::fixture::{Made, SECOND, backoff_study, plan, write_run};
 use super::{no_deadline, *};
 use checker::limits::Limits;
 use checker::linearizability::{self, Model, Verdict};
-use history::{Operation, Outcome};
+use history::{Operation, Operations, Outcome};
 use serde_json::{Value, json};
 
 #[test]
@@ -84,7 +84,7 @@ fn a_detail_does_not_repeat_the_name_and_is_only_there_where_variants_differ() {
 }
 
 /// Operations one after the other, each of a client and a node of its own; all of them succeed.
-fn in_turn(operations: &[(&str, Value, Value)]) -> Vec<Operation> {
+fn in_turn(operations: &[(&str, Value, Value)]) -> Operations {
     let one = |(index, (f, argument, result)): (usize, &(&str, Value, Value))| Operation {
         process: index as u64,
         client: None,
@@ -150,11 +150,13 @@ fn a_violation_is_told_in_one_sentence_of_a_readers_words() {
 #[test]
 fn possible_values_lead_to_their_writers() {
     let write = |value: i64| ("write", json!(value), json!(value));
-    let mut operations = in_turn(&[write(1), write(2), write(3), write(4), ("read", Value::Null, json!(1))]);
+    let mut operations =
+        in_turn(&[write(1), write(2), write(3), write(4), ("read", Value::Null, json!(1))]).to_vec();
     for open in &mut operations[2..4] {
         open.outcome = Outcome::Info { error: None };
         (open.completed, open.completed_ns) = (None, None);
     }
+    let operations: Operations = operations.into_iter().collect();
     let Verdict::Invalid(witness) = linearizability::check(&operations, Model::Kv, &Limits::DEFAULT) else {
         panic!("1 was overwritten before it was read")
     };

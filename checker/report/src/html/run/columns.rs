@@ -5,7 +5,7 @@
 //! a million operations take some megabytes.
 
 use super::pack::Column;
-use history::{Operation, Outcome, OutcomeClass};
+use history::{OperationRef, OutcomeClass, OutcomeRef};
 use rustc_hash::FxHashMap;
 use serde::Serialize;
 use serde_json::Value;
@@ -57,8 +57,8 @@ impl<'a> Numbers<'a> {
 }
 
 /// What stands in the column of outcomes.
-fn class(operation: &Operation) -> u64 {
-    match OutcomeClass::of(&operation.outcome) {
+fn class(operation: &OperationRef<'_>) -> u64 {
+    match OutcomeClass::of(operation.outcome) {
         OutcomeClass::Ok => 0,
         OutcomeClass::Refused => 1,
         OutcomeClass::Fail => 2,
@@ -135,7 +135,7 @@ impl<'a> Columns<'a> {
     }
 
     /// Adds an operation, the one of this index in the history.
-    pub(super) fn push(&mut self, index: usize, operation: &'a Operation) {
+    pub(super) fn push(&mut self, index: usize, operation: &OperationRef<'a>) {
         let invoked = micros(operation.invoked_ns);
         self.index.unsigned((index - self.last.1) as u64);
         self.invoked.signed(difference(invoked, self.last.0));
@@ -146,21 +146,21 @@ impl<'a> Columns<'a> {
         self.due.unsigned(due);
         let lane = self.lane_of(operation);
         self.lane.unsigned(lane);
-        self.what.unsigned(self.functions.of(&operation.f) * 4 + class(operation));
-        let key = operation.key.as_deref().map_or(0, |key| self.keys.of(key) + 1);
+        self.what.unsigned(self.functions.of(operation.f) * 4 + class(operation));
+        let key = operation.key.map_or(0, |key| self.keys.of(key) + 1);
         self.key.unsigned(key);
-        self.node.unsigned(operation.node.as_deref().map_or(0, |node| self.nodes.of(node) + 1));
-        let (result, error) = match &operation.outcome {
-            Outcome::Ok(result) => (Some(result), None),
-            Outcome::Fail { actual, error } => (actual.as_ref(), error.as_deref()),
-            Outcome::Info { error } => (None, error.as_deref()),
+        self.node.unsigned(operation.node.map_or(0, |node| self.nodes.of(node) + 1));
+        let (result, error) = match operation.outcome {
+            OutcomeRef::Ok(result) => (Some(result), None),
+            OutcomeRef::Fail { actual, error } => (actual, error),
+            OutcomeRef::Info { error } => (None, error),
         };
         self.error.unsigned(error.map_or(0, |error| self.errors.of(error) + 1));
-        self.values(key, &operation.argument, result);
+        self.values(key, operation.argument, result);
         self.count += 1;
     }
 
-    fn lane_of(&mut self, operation: &Operation) -> u64 {
+    fn lane_of(&mut self, operation: &OperationRef<'_>) -> u64 {
         let who = operation.client.map_or((false, operation.process), |client| (true, client.into()));
         let next = self.lanes.len() as u64;
         let lane = *self.clients.entry(who).or_insert(next);

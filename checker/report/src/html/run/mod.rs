@@ -11,7 +11,7 @@ use crate::observed::Observed;
 use crate::verdict::VariantVerdict;
 use crate::violation::Violation;
 use columns::Columns;
-use history::{Outcome, OutcomeClass};
+use history::{OutcomeClass, OutcomeRef};
 use rustc_hash::FxHashSet;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -88,10 +88,10 @@ fn columns(
     let needed: FxHashSet<usize> = violation.into_iter().flat_map(Violation::mentioned).collect();
     let mut columns = Columns::new();
     for (index, operation) in operations.iter().enumerate() {
-        let ordinary = matches!(operation.outcome, Outcome::Ok(_))
-            || OutcomeClass::of(&operation.outcome) == OutcomeClass::Refused;
+        let ordinary = matches!(operation.outcome, OutcomeRef::Ok(_))
+            || OutcomeClass::of(operation.outcome) == OutcomeClass::Refused;
         if step == 1 || index % step == 0 || !ordinary || needed.contains(&index) {
-            columns.push(index, operation);
+            columns.push(index, &operation);
         }
     }
     columns.finish()
@@ -136,7 +136,7 @@ mod tests {
     use super::*;
     use crate::observed::ReadHistory;
     use crate::tests::fixture::{Made, plan};
-    use history::{Event, Kind, Process, pair};
+    use history::{Event, Kind, Process, pair_columns};
 
     /// Operations one after the other, of which every tenth fails.
     fn observed(count: u64) -> Observed {
@@ -149,7 +149,7 @@ mod tests {
                 event
             })
         });
-        let operations = pair(&events.collect::<Vec<_>>()).unwrap();
+        let operations = pair_columns(events.collect()).unwrap();
         let plan = plan("test", &[Made::sound("main")]).variants.remove(0);
         Observed::new(plan, Some(ReadHistory { operations, ..ReadHistory::default() }), None, Vec::new())
     }

@@ -4,17 +4,21 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
-use std::io::Write;
+use std::io::{BufWriter, Write};
 
 /// How hard the columns are compressed. The levels above save little and take several times as long.
 const LEVEL: u32 = 6;
 
-/// One column in the making. What is put in is compressed at once, so nothing is held twice.
-pub(super) struct Column(DeflateEncoder<Vec<u8>>);
+/// Bytes that are compressed together: each call of the compressor costs as much as some thousand bytes.
+const BUFFER: usize = 8 << 10;
+
+/// One column in the making. What is put in is compressed soon, so nothing is held twice.
+pub(super) struct Column(BufWriter<DeflateEncoder<Vec<u8>>>);
 
 impl Column {
     pub(super) fn new() -> Self {
-        Self(DeflateEncoder::new(Vec::new(), Compression::new(LEVEL)))
+        let encoder = DeflateEncoder::new(Vec::new(), Compression::new(LEVEL));
+        Self(BufWriter::with_capacity(BUFFER, encoder))
     }
 
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
@@ -50,7 +54,8 @@ impl Column {
 
     /// The compressed bytes as text.
     pub(super) fn finish(self) -> String {
-        STANDARD.encode(self.0.finish().expect("a column in memory takes every write"))
+        let encoder = self.0.into_inner().expect("a column in memory takes every write");
+        STANDARD.encode(encoder.finish().expect("a column in memory takes every write"))
     }
 }
 
