@@ -1,20 +1,22 @@
 //! Writes the history while the run goes on; the file is at most some milliseconds behind.
+//!
+//! Events are written in batches: to wake a thread for each of them would cost more than to write it.
 
-use history::{Event, Header, Kind, Process, Recorder, write_event, write_header};
+use history::{Event, Header, Kind, Process, Recorder, append_event, write_header};
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::mpsc::Sender;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-/// The longest time an event stays in this process before the operating system has it.
-const FLUSH_EVERY: Duration = Duration::from_millis(20);
+/// The longest time an event stays in this process before it is written.
+const WRITE_EVERY: Duration = Duration::from_millis(10);
 
-/// How long events are collected before they are written together.
-const BATCH: Duration = Duration::from_millis(5);
+/// The largest buffer of lines that is kept for the next batch, in bytes.
+const BUFFER_KEPT: usize = 1 << 20;
 
 /// Called once, on the thread that writes, when the history cannot be written any further.
 pub(crate) type WhenCut = Box<dyn FnOnce() + Send>;
@@ -26,10 +28,40 @@ pub(crate) type Watcher = Box<dyn Fn(&Event, Tally) + Send + Sync>;
 /// that writes them as JSON lines.
 pub(crate) struct FileRecorder {
     start: Instant,
-    queue: Mutex<Option<Sender<Event>>>,
+    queue: Arc<Queue>,
     writer: Mutex<Option<JoinHandle<io::Result<()>>>>,
     counts: Counts,
     watcher: Option<Watcher>,
+}
+
+/// Events that are not written yet, in order.
+#[derive(Debug, Default)]
+struct Queue(Mutex<Pending>);
+
+#[derive(Debug, Default)]
+struct Pending {
+    events: Vec<Event>,
+    /// Whether nothing is taken any more.
+    closed: bool,
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, Pending> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes all events, and whether these are the last ones.
+    fn take(&self, room: usize) -> (Vec<Event>, bool) {
+        let mut events = Vec::with_capacity(room);
+        let mut pending = self.lock();
+        std::mem::swap(&mut pending.events, &mut events);
+        (events, pending.closed)
+    }
+
+    /// Takes no more events.
+    fn close(&self) {
+        self.lock().closed = true;
+    }
 }
 
 /// How many operations completed in which way so far.
@@ -82,15 +114,16 @@ impl FileRecorder {
         path: &Path,
         header: &Header,
         watcher: Option<Watcher>,
-        follower: Option<Sender<Event>>,
+        follower: Option<Sender<Vec<Event>>>,
         when_cut: Option<WhenCut>,
     ) -> io::Result<Arc<Self>> {
-        let mut file = BufWriter::with_capacity(1 << 16, File::create(path)?);
-        write_header(&mut file, header)?;
-        file.flush()?;
-        let (sender, receiver) = channel();
+        let file = File::create(path)?;
+        write_header(&file, header)?;
+        let queue = Arc::new(Queue::default());
+        let taken = Arc::clone(&queue);
         let writer = std::thread::Builder::new().name("history".to_owned()).spawn(move || {
-            let written = write_events(&receiver, file, follower.as_ref());
+            let written = write_events(&taken, file, follower.as_ref());
+            taken.close();
             if let (Err(_), Some(when_cut)) = (&written, when_cut) {
                 when_cut();
             }
@@ -98,7 +131,7 @@ impl FileRecorder {
         })?;
         Ok(Arc::new(Self {
             start: Instant::now(),
-            queue: Mutex::new(Some(sender)),
+            queue,
             writer: Mutex::new(Some(writer)),
             counts: Counts::default(),
             watcher,
@@ -125,8 +158,11 @@ impl FileRecorder {
     /// # Errors
     /// The first error the writing thread met, with the time since which the history is cut.
     pub(crate) fn finish(&self) -> io::Result<()> {
-        drop(self.queue.lock().unwrap_or_else(PoisonError::into_inner).take());
+        self.queue.close();
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(writer) = &writer {
+            writer.thread().unpark();
+        }
         match writer.map(JoinHandle::join) {
             None => Ok(()),
             Some(Ok(written)) => written,
@@ -155,13 +191,13 @@ impl Recorder for FileRecorder {
             event.time = self.now_ns();
             watcher(&event, self.tally());
         }
-        let queue = self.queue.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut pending = self.queue.lock();
         // Inside the lock: stamps must grow in the order in which events enter the file.
         let time = self.now_ns();
         event.time = time;
-        if let Some(sender) = queue.as_ref() {
-            // Fails only when the writer stopped on an error, which `finish` reports.
-            let _ = sender.send(event);
+        // The writer closes the queue when it stops on an error, which `finish` reports.
+        if !pending.closed {
+            pending.events.push(event);
         }
         time
     }
@@ -171,46 +207,30 @@ impl Recorder for FileRecorder {
     }
 }
 
-fn write_events(
-    receiver: &Receiver<Event>,
-    mut file: BufWriter<File>,
-    follower: Option<&Sender<Event>>,
-) -> io::Result<()> {
-    let mut flushed = Instant::now();
-    // The first event that the system may not have yet.
-    let mut unsafe_since = None;
-    let cut = |since: Option<u64>, error: &io::Error| {
-        let since = since.unwrap_or_default() as f64 / 1e9;
-        io::Error::new(error.kind(), format!("the history is cut since {since:.3} s: {error}"))
-    };
+fn write_events(queue: &Queue, mut file: File, follower: Option<&Sender<Vec<Event>>>) -> io::Result<()> {
+    let (mut lines, mut room) = (Vec::new(), 0);
     loop {
-        let wait = FLUSH_EVERY.saturating_sub(flushed.elapsed());
-        match receiver.recv_timeout(wait) {
-            Ok(first) => {
-                for event in std::iter::once(first).chain(receiver.try_iter()) {
-                    unsafe_since.get_or_insert(event.time);
-                    write_event(&mut file, &event).map_err(|error| cut(unsafe_since, &error))?;
-                    if let Some(follower) = follower {
-                        // A follower that has found what it looks for takes no more.
-                        let _ = follower.send(event);
-                    }
-                }
-                // In batches: to be woken for each event would cost more than to write it.
-                std::thread::sleep(BATCH);
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                let written = file.flush().and_then(|()| file.get_ref().sync_all());
-                return written.map_err(|error| cut(unsafe_since, &error));
-            }
+        let (events, last) = queue.take(room);
+        room = events.len();
+        // All of a batch is written at once; after an error the system may have none of it.
+        let cut = |error: io::Error| {
+            let since = events.first().map_or(0, |event| event.time) as f64 / 1e9;
+            io::Error::new(error.kind(), format!("the history is cut since {since:.3} s: {error}"))
+        };
+        lines.clear();
+        lines.shrink_to(BUFFER_KEPT);
+        for event in &events {
+            append_event(&mut lines, event).map_err(cut)?;
         }
-        if flushed.elapsed() >= FLUSH_EVERY {
-            if unsafe_since.is_some() {
-                file.flush().map_err(|error| cut(unsafe_since, &error))?;
-            }
-            unsafe_since = None;
-            flushed = Instant::now();
+        file.write_all(&lines).map_err(cut)?;
+        if let Some(follower) = follower.filter(|_| !events.is_empty()) {
+            // A follower that has found what it looks for takes no more.
+            let _ = follower.send(events);
         }
+        if last {
+            return file.sync_all();
+        }
+        std::thread::park_timeout(WRITE_EVERY);
     }
 }
 
@@ -258,6 +278,45 @@ mod tests {
         assert_eq!(recorder.tally().ok, 8_000);
     }
 
+    /// What each thread recorded stands in the file as often and in the order as it was recorded, at the time that
+    /// `record` returned, and the follower gets the same.
+    #[test]
+    fn no_event_is_lost_or_reordered() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.jsonl");
+        let (follower, followed) = std::sync::mpsc::channel();
+        let recorder = FileRecorder::create(&path, &header(), None, Some(follower), None).unwrap();
+        let stamps: Vec<Vec<u64>> = std::thread::scope(|scope| {
+            let record = |process: u64| {
+                let recorder = &recorder;
+                move || -> Vec<u64> {
+                    let number = |number: u64| {
+                        if number % 1_000 == 0 {
+                            std::thread::sleep(Duration::from_millis(3));
+                        }
+                        let mut event = Event::new(Process::Client(process), Kind::Invoke, "write");
+                        event.value = number.into();
+                        recorder.record(event)
+                    };
+                    (0..10_000).map(number).collect()
+                }
+            };
+            let threads: Vec<_> = (0..3).map(|process| scope.spawn(record(process))).collect();
+            threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+        });
+        recorder.finish().unwrap();
+        recorder.record(Event::new(Process::Client(0), Kind::Invoke, "late"));
+        let written = history::read_jsonl(std::fs::read(&path).unwrap().as_slice()).unwrap().events;
+        for (process, stamps) in (0..).zip(&stamps) {
+            let own = written.iter().filter(|event| event.process == Process::Client(process));
+            let own: Vec<_> = own.map(|event| (event.value.as_u64().unwrap(), event.time)).collect();
+            assert_eq!(own, (0..).zip(stamps.iter().copied()).collect::<Vec<_>>());
+        }
+        assert_eq!(written.len(), 30_000);
+        drop(recorder);
+        assert_eq!(followed.into_iter().flatten().collect::<Vec<_>>(), written);
+    }
+
     #[test]
     fn an_event_reaches_the_file_without_anybody_asking() {
         let folder = tempfile::tempdir().unwrap();
@@ -275,15 +334,16 @@ mod tests {
     fn a_full_disk_cuts_the_history_at_once() {
         let (cut, heard) = std::sync::mpsc::channel();
         let file = std::fs::File::options().write(true).open("/dev/full").unwrap();
-        let (sender, receiver) = std::sync::mpsc::channel();
+        let queue = std::sync::Arc::new(super::Queue::default());
+        let taken = std::sync::Arc::clone(&queue);
         let writer = std::thread::spawn(move || {
-            let written = super::write_events(&receiver, std::io::BufWriter::new(file), None);
+            let written = super::write_events(&taken, file, None);
             cut.send(()).unwrap();
             written
         });
         let mut event = Event::new(Process::Client(1), Kind::Invoke, "read");
         event.time = 2_310_000_000;
-        sender.send(event).unwrap();
+        queue.lock().events.push(event);
         heard.recv_timeout(Duration::from_secs(30)).unwrap();
         let error = writer.join().unwrap().unwrap_err();
         assert_eq!(error.kind(), std::io::ErrorKind::StorageFull);

@@ -114,7 +114,7 @@ impl VariantRun<'_> {
         file: &Path,
         events: &UnboundedSender<RunEvent>,
         progress: &Progress,
-    ) -> io::Result<Option<(Sender<Event>, Watch)>> {
+    ) -> io::Result<Option<(Sender<Vec<Event>>, Watch)>> {
         let check = &self.experiment.spec.check;
         let Some(model) = self.plan.model.parse().ok().filter(|_| self.plan.check.linearizable) else {
             return Ok(None);

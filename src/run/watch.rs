@@ -17,8 +17,6 @@ use std::time::{Duration, Instant};
 use tokio::sync::mpsc::UnboundedSender;
 use tokio_util::sync::CancellationToken;
 
-/// Interval of checks for new events.
-const LOOK_EVERY: Duration = Duration::from_millis(10);
 /// Interval of updates of the live line.
 const SHOW_EVERY: Duration = Duration::from_millis(200);
 /// Time for the file to contain an event that was seen.
@@ -46,11 +44,11 @@ pub(crate) struct Watching {
 pub(crate) struct Watch(JoinHandle<Option<String>>);
 
 impl Watch {
-    /// Starts to follow the sent events, until the sender is dropped.
+    /// Starts to follow the sent batches of events, until the sender is dropped.
     ///
     /// # Errors
     /// When no thread can be started.
-    pub(crate) fn start(watching: Watching) -> io::Result<(Sender<Event>, Self)> {
+    pub(crate) fn start(watching: Watching) -> io::Result<(Sender<Vec<Event>>, Self)> {
         let (sender, receiver) = channel();
         let thread = std::thread::Builder::new()
             .name("follower".to_owned())
@@ -65,26 +63,24 @@ impl Watch {
 }
 
 impl Watching {
-    fn follow(&self, events: &Receiver<Event>) -> Option<String> {
+    fn follow(&self, batches: &Receiver<Vec<Event>>) -> Option<String> {
         let mut follower = Follower::new(self.model);
         let mut shown = Instant::now();
         let mut load_start = None;
         loop {
-            // In batches: waking for each event would cost more than checking it.
-            std::thread::sleep(LOOK_EVERY);
-            let first = match events.recv_timeout(SHOW_EVERY) {
-                Ok(event) => Some(event),
-                Err(RecvTimeoutError::Timeout) => None,
+            let batch = match batches.recv_timeout(SHOW_EVERY) {
+                Ok(events) => events,
+                Err(RecvTimeoutError::Timeout) => Vec::new(),
                 Err(RecvTimeoutError::Disconnected) => return None,
             };
-            let last = first.into_iter().chain(events.try_iter()).find(|event| {
+            let last = batch.iter().find(|event| {
                 if event.phase == Some(Phase::Load) {
                     load_start.get_or_insert(event.time);
                 }
                 !follower.push(event)
             });
             if let Some(last) = last {
-                return self.found(&follower.progress(), &last, load_start);
+                return self.found(&follower.progress(), last, load_start);
             }
             if shown.elapsed() >= SHOW_EVERY {
                 if let (Followed::Valid { until_ns }, Some(start)) = (follower.progress(), load_start) {
@@ -200,7 +196,7 @@ mod tests {
         let (sender, watch) = Watch::start(watching).unwrap();
         for event in recorded {
             // It fails once the watch has ended, like the recorder's sender.
-            let _ = sender.send(event.clone());
+            let _ = sender.send(vec![event.clone()]);
         }
         drop(sender);
         let why = watch.finish();

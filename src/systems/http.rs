@@ -56,6 +56,11 @@ impl HttpClient {
         self.ask(Request::get(path), Bytes::new(), timeout).await
     }
 
+    /// `GET path`, as it comes.
+    pub(crate) async fn get_bytes(&mut self, path: &str, timeout: Duration) -> Result<Bytes, HttpError> {
+        self.ask_bytes(Request::get(path), Bytes::new(), timeout).await
+    }
+
     /// `POST path` with a body of JSON, parsed as JSON.
     pub(crate) async fn post<T: DeserializeOwned>(
         &mut self,
@@ -73,6 +78,15 @@ impl HttpClient {
         body: Bytes,
         timeout: Duration,
     ) -> Result<T, HttpError> {
+        Ok(serde_json::from_slice(&self.ask_bytes(request, body, timeout).await?)?)
+    }
+
+    async fn ask_bytes(
+        &mut self,
+        request: hyper::http::request::Builder,
+        body: Bytes,
+        timeout: Duration,
+    ) -> Result<Bytes, HttpError> {
         let request = request
             .header(header::HOST, self.address.to_string())
             .body(Full::new(body))
@@ -85,7 +99,7 @@ impl HttpClient {
             // A late answer on this connection would be mistaken for that of the next request.
             self.connection = None;
         }
-        Ok(serde_json::from_slice(&answer?)?)
+        answer
     }
 
     async fn exchange(&mut self, mut request: Request<Full<Bytes>>) -> Result<Bytes, HttpError> {

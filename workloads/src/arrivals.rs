@@ -1,13 +1,14 @@
-//! The due times of the operations of an open loop, and the thread that deals them to clients.
+//! The due times of the operations of an open loop, and the task that deals them to clients.
 
+use crate::alarm::Alarm;
 use crate::spec::Arrivals;
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle};
+use std::io;
 use std::time::{Duration, Instant};
+use tokio::runtime::Handle;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
+use tokio::task::AbortHandle;
 
 /// The moments at which operations are due, counted from the start of the phase. Never ends.
 #[derive(Debug)]
@@ -43,51 +44,50 @@ impl Iterator for DueTimes {
     }
 }
 
-/// A thread that deals due operations to the clients in turn, each at its time.
+/// A task that deals due operations to the clients in turn, each at its time. Dropping it stops it.
 ///
-/// It is a thread because the timers of an async runtime tick in milliseconds, which would show as
-/// latency of the system under test. Dropping it stops it.
+/// It shares the thread of the clients, because to wake another thread for each operation would cost more than the
+/// operation.
 #[derive(Debug)]
-pub(crate) struct Pacer {
-    stop: Arc<AtomicBool>,
-    thread: Option<JoinHandle<()>>,
-}
+pub(crate) struct Pacer(AbortHandle);
 
 impl Pacer {
     /// Starts to deal what is due before `duration` is over to this number of clients. Each gets a queue of due
     /// times (since `start`) that ends with the phase.
+    ///
+    /// # Errors
+    /// When the system gives no timer.
     pub(crate) fn start(
         start: Instant,
         duration: Duration,
         times: DueTimes,
         clients: u32,
-    ) -> std::io::Result<(Self, Vec<UnboundedReceiver<Duration>>)> {
+        runtime: &Handle,
+    ) -> io::Result<(Self, Vec<UnboundedReceiver<Duration>>)> {
         let (senders, receivers): (Vec<_>, Vec<_>) = (0..clients).map(|_| unbounded_channel()).unzip();
-        let stop = Arc::new(AtomicBool::new(false));
-        let thread = thread::Builder::new().name("pacer".to_owned()).spawn({
-            let stop = Arc::clone(&stop);
-            move || deal(start, times.take_while(|due| *due < duration), &senders, &stop)
-        })?;
-        Ok((Self { stop, thread: Some(thread) }, receivers))
+        let alarm = {
+            let _entered = runtime.enter();
+            Alarm::new()?
+        };
+        let times = times.take_while(move |due| *due < duration);
+        let task = runtime.spawn(deal(start, times, senders, alarm));
+        Ok((Self(task.abort_handle()), receivers))
     }
 }
 
 /// Sends each due time to the next client when it is reached; what is late is sent at once.
-fn deal(
+async fn deal(
     start: Instant,
     times: impl Iterator<Item = Duration>,
-    clients: &[UnboundedSender<Duration>],
-    stop: &AtomicBool,
+    clients: Vec<UnboundedSender<Duration>>,
+    mut alarm: Alarm,
 ) {
     for (due, client) in times.zip(clients.iter().cycle()) {
-        loop {
-            if stop.load(Ordering::Acquire) {
-                return;
-            }
-            match (start + due).checked_duration_since(Instant::now()) {
-                Some(wait) if !wait.is_zero() => thread::park_timeout(wait),
-                Some(_) | None => break,
-            }
+        // One that has just been late may be due already.
+        while let Some(wait) =
+            (start + due).checked_duration_since(Instant::now()).filter(|wait| !wait.is_zero())
+        {
+            alarm.after(wait).await;
         }
         if client.send(due).is_err() {
             return;
@@ -97,12 +97,7 @@ fn deal(
 
 impl Drop for Pacer {
     fn drop(&mut self) {
-        self.stop.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            // It runs no code of others and so cannot have panicked; there is nothing to report.
-            drop(thread.join());
-        }
+        self.0.abort();
     }
 }
 
@@ -127,15 +122,16 @@ mod tests {
         assert_ne!(times(2).nth(99), times(3).nth(99));
     }
 
-    #[test]
-    fn pacer_deals_in_turn_until_phase_ends() {
+    #[tokio::test]
+    async fn pacer_deals_in_turn_until_phase_ends() {
         let times = DueTimes::new(Arrivals::Even, 1000.0, crate::seed::arrivals(1, 0));
+        let duration = Duration::from_millis(9);
         let (pacer, mut queues) =
-            Pacer::start(Instant::now(), Duration::from_millis(9), times, 2).expect("a thread starts");
+            Pacer::start(Instant::now(), duration, times, 2, &Handle::current()).expect("there is a timer");
         let mut dealt = Vec::new();
         for queue in &mut queues {
             let mut own = Vec::new();
-            while let Some(due) = queue.blocking_recv() {
+            while let Some(due) = queue.recv().await {
                 own.push(due.as_millis());
             }
             dealt.push(own);

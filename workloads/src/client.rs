@@ -13,7 +13,7 @@ use crate::turns::Turns;
 use history::{Event, Kind, Outcome, Phase, Process, Recorder};
 use hyper::header::HeaderValue;
 use serde_json::{Value, json};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
@@ -96,7 +96,7 @@ pub(crate) struct Client {
     stands_by: bool,
     speaker: Box<dyn Speaker>,
     /// The value last seen under each key, by the key's number.
-    observed: HashMap<u32, Value>,
+    observed: BTreeMap<u32, Value>,
     /// The keys that it tried to write, by their numbers.
     written: BTreeSet<u32>,
 }
@@ -114,7 +114,7 @@ impl Client {
             router,
             stands_by: false,
             speaker: shared.adapter.speaker(),
-            observed: HashMap::new(),
+            observed: BTreeMap::new(),
             written: BTreeSet::new(),
             shared,
         }

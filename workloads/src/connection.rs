@@ -1,22 +1,25 @@
 //! A connection that is kept between operations: HTTP/1.1, or plain TCP for Redis.
 
+use crate::http1::{self, AnswerReader, Answered, Malformed};
 use crate::outcome::Happened;
 use crate::resp;
-use bytes::Bytes;
-use http_body_util::{BodyExt, Full, Limited};
-use hyper::body::Incoming;
-use hyper::client::conn::http1::{self, SendRequest};
+use bytes::{Bytes, BytesMut};
+use http_body_util::Full;
 use hyper::{Request, Response};
-use hyper_util::rt::TokioIo;
-use std::error::Error;
+use rustix::io::Errno;
+use rustix::net::{RecvFlags, recv};
 use std::io;
 use std::net::SocketAddr;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::AbortHandle;
+use tokio::select;
 
 /// Largest answer to an operation, in bytes.
 const BODY_MAX: usize = 16 << 20;
+/// Room for what is read at once; an answer may be longer.
+const CHUNK: usize = 4 << 10;
+/// The largest buffer for requests that is kept for the next one.
+const BUFFER_KEPT: usize = 64 << 10;
 
 /// An open connection; dropping it closes the socket at once.
 #[derive(Debug)]
@@ -30,8 +33,13 @@ pub(crate) enum Connection {
 /// A connection that speaks HTTP/1.1, one request after another.
 #[derive(Debug)]
 pub struct HttpConnection {
-    sender: SendRequest<Full<Bytes>>,
-    driver: AbortHandle,
+    stream: TcpStream,
+    /// The request under way.
+    request: Vec<u8>,
+    /// What was received and not yet read.
+    received: BytesMut,
+    /// Whether another request may follow: the last answer is whole, and none of it is left.
+    is_idle: bool,
 }
 
 /// Why there is no answer.
@@ -74,24 +82,35 @@ pub(crate) async fn connect(address: SocketAddr) -> Result<TcpStream, Happened> 
     Ok(stream)
 }
 
+/// Whether an idle connection cannot carry another request: it was closed, or something came that answers nothing. It asks the
+/// system, because the async runtime may not have heard yet of what came behind the last answer.
+fn has_ended(stream: &TcpStream) -> bool {
+    let peek = RecvFlags::PEEK | RecvFlags::DONTWAIT;
+    !matches!(recv(stream, &mut [0; 1], peek), Err(Errno::AGAIN))
+}
+
+/// What happened when bytes of a request may have left and the connection failed.
+fn broken(error: &io::Error) -> NoAnswer {
+    NoAnswer::Broken(match error.kind() {
+        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => Happened::Reset,
+        _ => Happened::Broken,
+    })
+}
+
 /// Sends the body of a request as it is, and reads an answer of Redis.
 async fn exchange(
     stream: &mut TcpStream,
     request: Request<Full<Bytes>>,
 ) -> Result<Response<Bytes>, NoAnswer> {
     // What was closed meanwhile is not written to. Nothing else can have come: each answer was read to its end.
-    if !matches!(stream.try_read(&mut [0]), Err(error) if error.kind() == io::ErrorKind::WouldBlock) {
+    if has_ended(stream) {
         return Err(NoAnswer::NotSent(Box::new(request)));
     }
-    let Ok(body) = request.into_body().collect().await;
-    let broken = |error: io::Error| match error.kind() {
-        io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe => NoAnswer::Broken(Happened::Reset),
-        _ => NoAnswer::Broken(Happened::Broken),
-    };
-    stream.write_all(&body.to_bytes()).await.map_err(broken)?;
-    let mut answer = Vec::new();
+    let body = http1::whole(request.into_body());
+    stream.write_all(&body).await.map_err(|error| broken(&error))?;
+    let mut answer = Vec::with_capacity(CHUNK);
     loop {
-        if stream.read_buf(&mut answer).await.map_err(broken)? == 0 {
+        if stream.read_buf(&mut answer).await.map_err(|error| broken(&error))? == 0 {
             return Err(NoAnswer::Broken(Happened::Closed));
         }
         match resp::is_whole(&answer) {
@@ -109,16 +128,11 @@ impl HttpConnection {
     /// What happened instead.
     pub async fn open(address: SocketAddr) -> Result<Self, Happened> {
         let stream = connect(address).await?;
-        let (sender, connection) =
-            http1::handshake(TokioIo::new(stream)).await.map_err(|_| Happened::Unreachable)?;
-        let driver = tokio::spawn(async move {
-            // What goes wrong here also ends the exchange that is open, and is judged there.
-            drop(connection.await);
-        });
-        Ok(Self { sender, driver: driver.abort_handle() })
+        Ok(Self { stream, request: Vec::new(), received: BytesMut::new(), is_idle: true })
     }
 
-    /// Sends a request and reads the whole answer, of at most `largest` bytes.
+    /// Sends a request and reads the whole answer, of at most `largest` bytes. After an error, and if its future is
+    /// dropped, the connection carries no other request.
     ///
     /// # Errors
     /// Whether bytes of the request may have left, and what happened.
@@ -127,50 +141,51 @@ impl HttpConnection {
         request: Request<Full<Bytes>>,
         largest: usize,
     ) -> Result<Response<Bytes>, NoAnswer> {
-        if self.sender.ready().await.is_err() {
+        if !self.is_idle || has_ended(&self.stream) {
             return Err(NoAnswer::NotSent(Box::new(request)));
         }
-        match self.sender.try_send_request(request).await {
-            Ok(response) => read(response, largest).await.map_err(NoAnswer::Broken),
-            // hyper hands a request back only if it had not begun to write it.
-            Err(mut error) => Err(match error.take_message() {
-                Some(request) => NoAnswer::NotSent(Box::new(request)),
-                None => NoAnswer::Broken(broken(error.error())),
-            }),
+        self.is_idle = false;
+        let mut reader = AnswerReader::new(request.method(), largest);
+        self.request.clear();
+        self.request.shrink_to(BUFFER_KEPT);
+        http1::write_request(&mut self.request, request);
+        let answered = self.carry_out(&mut reader).await?;
+        self.is_idle = answered.keeps_alive;
+        Ok(answered.response)
+    }
+
+    /// Sends the request and reads until the answer is whole. An answer may come before all of the request has left.
+    async fn carry_out(&mut self, reader: &mut AnswerReader) -> Result<Answered, NoAnswer> {
+        let (mut reading, mut writing) = self.stream.split();
+        let mut rest = &self.request[..];
+        loop {
+            self.received.reserve(CHUNK);
+            let read = if rest.is_empty() {
+                reading.read_buf(&mut self.received).await
+            } else {
+                select! {
+                    biased;
+                    written = writing.write(rest) => {
+                        rest = &rest[written.map_err(|error| broken(&error))?..];
+                        continue;
+                    }
+                    read = reading.read_buf(&mut self.received) => read,
+                }
+            };
+            let answered = match read {
+                Err(error) => return Err(broken(&error)),
+                Ok(0) => Some(reader.closed().ok_or(NoAnswer::Broken(Happened::Closed))?),
+                Ok(_) => reader.read(&mut self.received).map_err(|malformed| {
+                    NoAnswer::Broken(match malformed {
+                        Malformed::Message => Happened::Garbled,
+                        Malformed::Chunks => Happened::Broken,
+                    })
+                })?,
+            };
+            if let Some(answered) = answered {
+                let keeps_alive = answered.keeps_alive && rest.is_empty();
+                return Ok(Answered { keeps_alive, ..answered });
+            }
         }
     }
-}
-
-impl Drop for HttpConnection {
-    fn drop(&mut self) {
-        self.driver.abort();
-    }
-}
-
-/// Reads the body of an answer.
-async fn read(response: Response<Incoming>, largest: usize) -> Result<Response<Bytes>, Happened> {
-    let (head, body) = response.into_parts();
-    match Limited::new(body, largest).collect().await {
-        Ok(body) => Ok(Response::from_parts(head, body.to_bytes())),
-        Err(error) => Err(error.downcast_ref::<hyper::Error>().map_or(Happened::Garbled, broken)),
-    }
-}
-
-/// What happened when an exchange ended with this error.
-fn broken(error: &hyper::Error) -> Happened {
-    if error.is_parse() {
-        return Happened::Garbled;
-    }
-    if error.is_incomplete_message() {
-        return Happened::Closed;
-    }
-    let mut source = error.source();
-    while let Some(cause) = source {
-        match cause.downcast_ref::<io::Error>().map(io::Error::kind) {
-            Some(io::ErrorKind::ConnectionReset | io::ErrorKind::BrokenPipe) => return Happened::Reset,
-            Some(io::ErrorKind::UnexpectedEof) => return Happened::Closed,
-            Some(_) | None => source = cause.source(),
-        }
-    }
-    Happened::Broken
 }

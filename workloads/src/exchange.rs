@@ -2,12 +2,13 @@
 
 use crate::adapter::{Adapter, CommandName, Dialogue, Performed, Protocol, Reply, Speaker};
 use crate::connection::{Connection, NoAnswer};
-use crate::operation::Operation;
+use crate::operation::{Function, Operation};
 use crate::outcome::{Answer, Happened};
 use crate::session::Target;
 use bytes::Bytes;
-use hyper::StatusCode;
 use hyper::header::HeaderValue;
+use hyper::{Method, StatusCode, Uri};
+use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -48,9 +49,25 @@ impl Connected {
 /// The last answer and what was asked.
 #[derive(Debug)]
 struct LastAnswer {
-    asked: String,
+    asked: Asked,
     status: StatusCode,
     body: Bytes,
+}
+
+/// What was asked, for people: the request of HTTP, or the function.
+#[derive(Debug)]
+enum Asked {
+    Http(Method, Uri),
+    Function(Function),
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Http(method, uri) => write!(f, "{method} {}", uri.path()),
+            Self::Function(function) => write!(f, "a {function}"),
+        }
+    }
 }
 
 /// Speaks for one client.
@@ -86,9 +103,9 @@ impl RequestSpeaker {
                 return Happened::Answered(Answer::Unreadable);
             };
             let asked = if self.protocol.speaks_http() {
-                format!("{} {}", request.method(), request.uri().path())
+                Asked::Http(request.method().clone(), request.uri().clone())
             } else {
-                format!("a {}", operation.function)
+                Asked::Function(operation.function)
             };
             *sent = true;
             match connected.connection.exchange(request).await {
@@ -140,7 +157,7 @@ impl Speaker for RequestSpeaker {
     fn last_answer(&self) -> Option<String> {
         self.last.as_ref().map(|last| {
             let status = self.protocol.speaks_http().then_some(last.status);
-            answer_in_words(&last.asked, status, &last.body)
+            answer_in_words(&last.asked.to_string(), status, &last.body)
         })
     }
 }

@@ -5,12 +5,15 @@
 //! of an operation. A [`ThroughputMeter`] only counts and times. This crate does not know what a fault is.
 
 mod adapter;
+mod alarm;
 mod arrivals;
 mod client;
+mod client_thread;
 mod connection;
 mod exchange;
 mod generator;
 mod helper;
+mod http1;
 mod logs;
 mod maelstrom;
 mod operation;

@@ -3,6 +3,7 @@
 use crate::adapter::{Adapter, HelperCounts};
 use crate::arrivals::{DueTimes, Pacer};
 use crate::client::{Client, Shared};
+use crate::client_thread::ClientThread;
 use crate::exchange::Requesting;
 use crate::generator::{Choices, Generator};
 use crate::paxos::PaxosHttp;
@@ -20,6 +21,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use tokio::runtime::Handle;
 use tokio::select;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -89,6 +91,8 @@ pub struct Session {
     seed: u64,
     shared: Arc<Shared>,
     clients: Vec<Client>,
+    /// Where the clients run, from the first phase on.
+    thread: Option<ClientThread>,
     runs: u64,
     /// Where clients ask the leader: what tells who that is.
     leader_source: Option<Arc<dyn LeaderSource>>,
@@ -163,7 +167,7 @@ impl Session {
             Client::new(Arc::clone(&shared), generator, number, router)
         };
         let clients = (0..).zip(seed::client_seeds(seed, spec.clients)).map(client).collect();
-        Ok(Self { spec, seed, shared, clients, runs: 0, leader_source: None, leaders })
+        Ok(Self { spec, seed, shared, clients, thread: None, runs: 0, leader_source: None, leaders })
     }
 
     /// The same with something that tells who leads. It is asked only where clients ask the leader.
@@ -201,7 +205,7 @@ impl Session {
     /// Runs load for this long, or until it is cancelled; then waits for the operations that are still
     /// open, which takes at most the timeout of one. When it is cancelled, they end at once as unknown.
     ///
-    /// Errors if the system gives us no thread to pace an open loop.
+    /// Errors if the system gives us no thread for the clients, or no timer to pace an open loop.
     ///
     /// # Panics
     /// If an earlier future of this session was dropped before its end.
@@ -212,6 +216,7 @@ impl Session {
         cancel: &CancellationToken,
     ) -> io::Result<PhaseReport> {
         self.assert_whole();
+        let runtime = self.runtime()?;
         if let Some(source) = &self.leader_source {
             route::ask(&**source, &self.shared.targets, &self.leaders).await;
         }
@@ -221,7 +226,7 @@ impl Session {
             Some(rate) => {
                 let rng = seed::arrivals(self.seed, self.runs);
                 let times = DueTimes::new(self.spec.arrivals, rate, rng);
-                let (pacer, queues) = Pacer::start(start, duration, times, self.spec.clients)?;
+                let (pacer, queues) = Pacer::start(start, duration, times, self.spec.clients, &runtime)?;
                 (Some(pacer), queues.into_iter().map(Some).collect())
             }
             None => (None, self.clients.iter().map(|_| None).collect::<Vec<_>>()),
@@ -230,7 +235,7 @@ impl Session {
         let mut tasks = JoinSet::new();
         for (mut client, queue) in self.clients.drain(..).zip(queues) {
             let cancel = cancel.clone();
-            tasks.spawn(async move {
+            let task = async move {
                 let unsent = if let Some(queue) = queue {
                     open_loop(&mut client, phase, start_ns, until, queue, &cancel).await
                 } else {
@@ -238,7 +243,8 @@ impl Session {
                     0
                 };
                 (client, unsent)
-            });
+            };
+            tasks.spawn_on(task, &runtime);
         }
         let (source, shared, leaders) =
             (self.leader_source.clone(), Arc::clone(&self.shared), self.leaders.clone());
@@ -308,14 +314,17 @@ impl Session {
         cancel: &CancellationToken,
     ) -> Reads {
         let (workload, targets) = (self.spec.workload, self.shared.members());
+        // Without a thread of its own it shares that of its caller.
+        let runtime = self.runtime().unwrap_or_else(|_| Handle::current());
         let mut tasks = JoinSet::new();
         for (number, mut client) in (0..).zip(self.clients.drain(..)) {
             let pairs = share(number, self.spec.clients, targets, keys);
             let cancel = cancel.clone();
-            tasks.spawn(async move {
+            let task = async move {
                 let reads = final_reads(&mut client, workload, first, pairs, until, &cancel).await;
                 (client, reads)
-            });
+            };
+            tasks.spawn_on(task, &runtime);
         }
         let mut all = Reads::default();
         for reads in self.collect(tasks).await {
@@ -344,6 +353,15 @@ impl Session {
         with_few_others(self.clients.iter().flat_map(Client::written).copied().collect(), self.spec.keys)
     }
 
+    /// Where clients run.
+    fn runtime(&mut self) -> io::Result<Handle> {
+        let thread = match self.thread.take() {
+            Some(thread) => thread,
+            None => ClientThread::start()?,
+        };
+        Ok(self.thread.insert(thread).runtime().clone())
+    }
+
     /// Waits for all clients and takes them back, in their order.
     async fn collect<T: 'static>(&mut self, mut tasks: JoinSet<(Client, T)>) -> Vec<T> {
         let mut results = Vec::new();
@@ -363,5 +381,13 @@ impl Session {
     /// Our own mistake would be to drop a phase half-way: its clients are then gone.
     fn assert_whole(&self) {
         assert_eq!(self.clients.len(), self.spec.clients as usize, "a phase was dropped before its end");
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // What the clients leave behind ends on their own thread.
+        let _entered = self.thread.as_ref().map(|thread| thread.runtime().enter());
+        self.clients.clear();
     }
 }

@@ -33,7 +33,7 @@ pub use phrases::{CRASH_IMAGE, INSIDE_SECTOR, ONLY_FOLDERS};
 pub use read::{FORMAT_VERSION, History, ReadError, read_jsonl};
 pub use read_operations::{ReadOperationsError, RecordedOperations, read_operations};
 pub use sessions::{RegisterAccess, RegisterStep, RegisterTransaction, register_events, register_operations};
-pub use write::{write_event, write_header};
+pub use write::{append_event, write_event, write_header};
 
 /// Keeps the example in the README compiling.
 #[cfg(doctest)]

@@ -14,10 +14,21 @@ pub fn write_event(output: impl Write, event: &Event) -> io::Result<()> {
     write_line(output, event)
 }
 
+/// Appends one event as one line with its line feed to lines that are written together.
+pub fn append_event(lines: &mut Vec<u8>, event: &Event) -> io::Result<()> {
+    append_line(lines, event)
+}
+
 fn write_line(mut output: impl Write, value: &impl serde::Serialize) -> io::Result<()> {
-    let mut line = serde_json::to_vec(value)?;
-    line.push(b'\n');
+    let mut line = Vec::new();
+    append_line(&mut line, value)?;
     output.write_all(&line)
+}
+
+fn append_line(lines: &mut Vec<u8>, value: &impl serde::Serialize) -> io::Result<()> {
+    serde_json::to_writer(&mut *lines, value)?;
+    lines.push(b'\n');
+    Ok(())
 }
 
 #[cfg(test)]

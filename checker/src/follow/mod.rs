@@ -73,7 +73,9 @@ pub struct Violation {
 /// Follows the events of one history.
 pub struct Follower {
     model: Model,
-    names: FxHashMap<Option<String>, usize>,
+    names: FxHashMap<String, usize>,
+    /// The index of the operations without a key.
+    nameless: Option<usize>,
     keys: Vec<KeyFollower>,
     /// What each process has open.
     open: FxHashMap<u64, Open>,
@@ -93,6 +95,7 @@ impl Follower {
         Self {
             model,
             names: FxHashMap::default(),
+            nameless: None,
             keys: Vec::new(),
             open: FxHashMap::default(),
             events: 0,
@@ -164,18 +167,24 @@ impl Follower {
     }
 
     fn key(&mut self, name: Option<&String>) -> usize {
-        // Looked up by reference first: most events name a key that is known.
-        if let Some(&key) = self.names.get(&name.cloned()) {
+        let known = name.map_or(self.nameless, |name| self.names.get(name).copied());
+        if let Some(key) = known {
             return key;
         }
-        self.names.insert(name.cloned(), self.keys.len());
+        let key = self.keys.len();
+        match name {
+            Some(name) => {
+                self.names.insert(name.clone(), key);
+            }
+            None => self.nameless = Some(key),
+        }
         self.keys.push(KeyFollower::new());
-        self.keys.len() - 1
+        key
     }
 
     fn tell(&self, key: usize, trouble: Trouble) -> Progress {
         let violation = |blame: key::Blame| Violation {
-            key: self.names.iter().find(|(_, index)| **index == key).and_then(|(name, _)| name.clone()),
+            key: self.names.iter().find(|(_, index)| **index == key).map(|(name, _)| name.clone()),
             event: blame.completed as usize,
             time_ns: blame.time_ns,
             invoked: blame.invoked as usize,

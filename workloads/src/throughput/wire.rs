@@ -1,12 +1,11 @@
 //! Requests as bytes, made before the load, and the parser that finds the end of an answer.
 
 use crate::adapter::{Dialogue, Protocol};
+use crate::http1::{whole, write_request};
 use crate::operation::{Function, Operation};
 use crate::spec::{LoadSpec, Workload};
-use http_body_util::BodyExt;
 use hyper::header::HeaderValue;
 use serde_json::{Value, json};
-use std::task::{Context, Poll, Waker};
 
 /// Headers of an answer that are read.
 const HEADERS_MAX: usize = 32;
@@ -68,22 +67,12 @@ fn bytes(protocol: &dyn Protocol, operation: &Operation) -> Box<[u8]> {
     let request = protocol
         .request(operation, None, &host, &Dialogue::default())
         .expect("the first request of an operation has no words that were captured");
-    let (head, body) = request.into_parts();
-    let collected = std::pin::pin!(body.collect()).poll(&mut Context::from_waker(Waker::noop()));
-    let Poll::Ready(Ok(body)) = collected else { unreachable!("a whole body is there at once") };
-    let body = body.to_bytes();
-    if !protocol.speaks_http() {
-        return body.to_vec().into();
+    let mut bytes = Vec::new();
+    if protocol.speaks_http() {
+        write_request(&mut bytes, request);
+    } else {
+        bytes.extend_from_slice(&whole(request.into_body()));
     }
-    let mut bytes = format!("{} {} HTTP/1.1\r\n", head.method, head.uri).into_bytes();
-    for (name, value) in &head.headers {
-        bytes.extend_from_slice(name.as_str().as_bytes());
-        bytes.extend_from_slice(b": ");
-        bytes.extend_from_slice(value.as_bytes());
-        bytes.extend_from_slice(b"\r\n");
-    }
-    bytes.extend_from_slice(format!("content-length: {}\r\n\r\n", body.len()).as_bytes());
-    bytes.extend_from_slice(&body);
     bytes.into()
 }
 

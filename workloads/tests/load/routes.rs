@@ -55,9 +55,13 @@ async fn mixed_load_asks_a_node_that_is_down_and_others() {
 #[tokio::test]
 async fn pinned_client_leaves_a_node_that_stands_by() {
     let cancel = CancellationToken::new();
-    let standing_by =
-        raw_server(b"HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n", false).await;
-    let serving = raw_server(b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", false).await;
+    let standing_by = raw_server(
+        b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n",
+        false,
+    )
+    .await;
+    let serving =
+        raw_server(b"HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 0\r\n\r\n", false).await;
     let client: ClientSpec = toml::from_str(
         r#"
         kind = "http"
