@@ -257,12 +257,12 @@ impl<'a> Scan<'a> {
             return None;
         }
         let (at, mark) = (self.at, packer.mark());
-        let packed = self.packed(packer);
-        if packed.is_none() {
+        let start = self.packed(packer);
+        if start.is_none() {
             self.at = at;
             packer.reset(mark);
         }
-        packed.map(Given::Packed)
+        start.map(Given::Packed)
     }
 
     fn packed(&mut self, packer: &mut Packer<'_>) -> Option<u32> {

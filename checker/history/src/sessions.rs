@@ -67,14 +67,14 @@ impl RegisterTransaction {
 
     fn given(&self, answered: bool, packer: &mut Packer<'_>) -> Given<'static> {
         let mark = packer.mark();
-        let packed = packer.begin().filter(|start| {
+        let start = packer.begin().filter(|start| {
             !self.steps.is_empty()
                 && self.steps.iter().all(|step| step.pack(answered, *start, packer).is_some())
         });
-        if packed.is_none() {
+        if start.is_none() {
             packer.reset(mark);
         }
-        packed.map_or_else(|| Given::Owned(self.value(answered)), Given::Packed)
+        start.map_or_else(|| Given::Owned(self.value(answered)), Given::Packed)
     }
 }
 

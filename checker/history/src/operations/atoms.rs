@@ -141,7 +141,12 @@ impl ValueIndex {
         let values = &store.values;
         let text = value.to_string();
         let of = |number: u32| &values[number as usize];
-        let same = |known: &Value| known == value && known.to_string() == text;
+        // Equal numbers may be written in two ways.
+        let is_written_so = |known: &Value| {
+            let known = known.to_string();
+            known == text
+        };
+        let same = |known: &Value| known == value && is_written_so(known);
         if let Some(known) = self.others.find(value, of, same) {
             return Atom::at(OTHER, known as usize);
         }

@@ -45,17 +45,6 @@ impl Given<'_> {
             Self::Null | Self::Integer(_) | Self::Text(_) | Self::Packed(_) => None,
         }
     }
-
-    fn value(self) -> Value {
-        match self {
-            Self::Null => Value::Null,
-            Self::Integer(number) => Value::from(number),
-            Self::Text(text) => Value::from(text),
-            Self::Borrowed(value) => value.clone(),
-            Self::Owned(value) => value,
-            Self::Packed(_) => Value::Null,
-        }
-    }
 }
 
 /// The number of micro-operations that begin at a word.
@@ -93,18 +82,18 @@ impl ValueIndex {
         if values.is_empty() {
             values.push(Value::Null);
         }
-        match &given {
+        match given {
             Given::Null | Given::Borrowed(Value::Null) | Given::Owned(Value::Null) => NULL,
-            Given::Integer(number) => self.integer(values, *number),
+            Given::Integer(number) => self.integer(values, number),
             Given::Text(text) => self.text(values, text),
-            Given::Packed(start) => packed_number(*start),
+            Given::Packed(start) => packed_number(start),
             Given::Borrowed(value) => match self.known(values, value) {
                 Some(number) => number,
-                None => push(values, given.value()),
+                None => push(values, value.clone()),
             },
-            Given::Owned(value) => match self.known(values, value) {
+            Given::Owned(value) => match self.known(values, &value) {
                 Some(number) => number,
-                None => push(values, given.value()),
+                None => push(values, value),
             },
         }
     }

@@ -85,7 +85,7 @@ impl<'a> Analysis<'a> {
     }
 }
 
-impl<'a> Lists<'a> {
+impl Lists<'_> {
     fn writer(&self, element: u32) -> u32 {
         self.transactions.writer(element)
     }
