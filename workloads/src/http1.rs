@@ -213,8 +213,9 @@ fn framing(
         if !is_1_1 {
             return Err(Malformed::Message);
         }
-        let last = last.to_str().map_err(|_| Malformed::Message)?.rsplit(',').next().unwrap_or_default();
-        let is_chunked = last.trim().eq_ignore_ascii_case("chunked");
+        let is_chunked = last.to_str().is_ok_and(|codings| {
+            codings.rsplit(',').next().is_some_and(|last| last.trim().eq_ignore_ascii_case("chunked"))
+        });
         return Ok(if is_chunked { Framing::Chunks(Chunk::Size) } else { Framing::UntilClosed });
     }
     let mut length = None;
