@@ -284,14 +284,14 @@ mod tests {
     fn no_event_is_lost_or_reordered() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.jsonl");
-        let (follower, followed) = std::sync::mpsc::channel();
-        let recorder = FileRecorder::create(&path, &header(), None, Some(follower), None).unwrap();
+        let (sender, followed) = std::sync::mpsc::channel();
+        let recorder = FileRecorder::create(&path, &header(), None, Some(sender), None).unwrap();
         let stamps: Vec<Vec<u64>> = std::thread::scope(|scope| {
             let record = |process: u64| {
                 let recorder = &recorder;
                 move || -> Vec<u64> {
                     let number = |number: u64| {
-                        if number % 1_000 == 0 {
+                        if number.is_multiple_of(1_000) {
                             std::thread::sleep(Duration::from_millis(3));
                         }
                         let mut event = Event::new(Process::Client(process), Kind::Invoke, "write");

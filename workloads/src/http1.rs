@@ -388,7 +388,7 @@ mod tests {
         ]);
         let parts = (status, prop::collection::vec(header, 0..4), body);
         let whole = parts.prop_map(|(status, headers, body)| {
-            let headers: String = headers.iter().map(|header| format!("{header}\r\n")).collect();
+            let headers: String = headers.iter().flat_map(|header| [header, "\r\n"]).collect();
             format!("{status}\r\n{headers}\r\n{body}").into_bytes()
         });
         let damage = prop::option::weighted(0.3, (any::<prop::sample::Index>(), any::<u8>()));
