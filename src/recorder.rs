@@ -284,8 +284,8 @@ mod tests {
     fn no_event_is_lost_or_reordered() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("history.jsonl");
-        let (send, followed) = std::sync::mpsc::channel();
-        let recorder = FileRecorder::create(&path, &header(), None, Some(send), None).unwrap();
+        let (sender, followed) = std::sync::mpsc::channel();
+        let recorder = FileRecorder::create(&path, &header(), None, Some(sender), None).unwrap();
         let stamps: Vec<Vec<u64>> = std::thread::scope(|scope| {
             let record = |process: u64| {
                 let recorder = &recorder;
