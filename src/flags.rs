@@ -111,7 +111,7 @@ impl FromArgMatches for FaultFlags {
 pub(crate) mod tests {
     use super::{FaultFlags, flags};
     use clap::{Args, FromArgMatches};
-    use nemesis::{Clocks, DiskMode, Mode, PlanOptions, Told, Topology};
+    use nemesis::{Clocks, DiskMode, Mode, PlanOptions, Reported, Topology};
     use std::time::Duration;
 
     /// Every option with a value that means something on every cluster of five.
@@ -143,7 +143,7 @@ pub(crate) mod tests {
             at_most: None,
             by_command: None,
             reconfigurable: true,
-            told: Told::ALL,
+            reported: Reported::ALL,
             simulated: false,
             seed: 7,
         };

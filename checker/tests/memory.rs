@@ -3,51 +3,16 @@
 //! `cargo test --release -p checker --test memory -- --ignored` judges ten million operations, and a million transactions.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
-#![allow(unsafe_code, reason = "an allocator that counts has no safe form")]
+mod counting;
 
 use checker::Answer;
 use checker::limits::Limits;
 use checker::linearizability::{self, Model, Verdict};
 use checker::transactions::{self, Options, Workload};
+use counting::Measurement;
 use history::{Operations, read_operations};
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
 use std::fmt::Write as _;
 use std::io::{BufReader, Read};
-
-thread_local! {
-    static LIVE: Cell<isize> = const { Cell::new(0) };
-    static PEAK: Cell<isize> = const { Cell::new(0) };
-}
-
-/// Counts the bytes that each thread holds.
-struct Counting;
-
-fn count(bytes: isize) {
-    LIVE.set(LIVE.get() + bytes);
-    PEAK.set(PEAK.get().max(LIVE.get()));
-}
-
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    // The system grows large blocks in place, so that the old and the new one are not held side by side.
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size.cast_signed() - layout.size().cast_signed());
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// Clients of the history; each has keys of its own.
 const CLIENTS: usize = 10;
@@ -58,7 +23,7 @@ const KEYS_A_CLIENT: usize = 100;
 enum Load {
     /// In even rounds clients write a unique value, in odd ones they read it again.
     Register,
-    /// Transactions read a list and append to it, until it has so many elements.
+    /// Transactions read a list and append to it; a list ends at this many elements.
     Lists(usize),
 }
 
@@ -152,12 +117,10 @@ const BESIDE: usize = 8 << 20;
 
 fn judged_within_its_memory(load: Load, count: usize, bounds: &Bounds) {
     assert!(count.is_multiple_of(2 * CLIENTS), "rounds are whole");
-    let before = LIVE.get();
-    PEAK.set(before);
-    let held = |bytes: isize| usize::try_from(bytes - before).unwrap();
+    let measurement = Measurement::begin();
     let operations: Operations =
         read_operations(BufReader::new(Generated::new(load, count))).unwrap().operations;
-    let in_columns = held(LIVE.get());
+    let in_columns = measurement.held();
     match load {
         Load::Register => {
             let verdict = linearizability::check(&operations, Model::Register, &Limits::DEFAULT);
@@ -171,7 +134,7 @@ fn judged_within_its_memory(load: Load, count: usize, bounds: &Bounds) {
             assert_eq!((verdict.answer, verdict.transactions), (Answer::Valid, count));
         }
     }
-    let peak = held(PEAK.get());
+    let peak = measurement.peak();
     println!("{load:?}: {} bytes an operation, {} at the peak", in_columns / count, peak / count);
     assert!(in_columns <= BESIDE + bounds.in_columns * count, "{in_columns} bytes in columns");
     assert!(peak <= BESIDE + bounds.at_the_peak * count, "{peak} bytes at the peak");

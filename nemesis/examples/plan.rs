@@ -22,7 +22,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         at_most: None,
         by_command: None,
         reconfigurable: false,
-        told: nemesis::Told::ALL,
+        reported: nemesis::Reported::ALL,
         simulated: false,
         seed: 7,
     };

@@ -62,7 +62,7 @@ pub use parameters::{
     ByteRate, CutManner, Delay, Distribution, During, Links, MemberChange, Parameters, Shape, Target,
 };
 pub use partition::{CLIENTS, Link};
-pub use plan::{FaultEffect, PlanError, PlanOptions, PlannedFault, Told, Trigger, plan};
+pub use plan::{FaultEffect, PlanError, PlanOptions, PlannedFault, Reported, Trigger, plan};
 pub use point::{After, Point, Progress, Sight};
 pub use process::{
     Beside, ByCommand, Effect, Exit, NodeFile, Prepare, ProcessCommand, ProcessError, RemoteCommands,

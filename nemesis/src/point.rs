@@ -1,6 +1,6 @@
 //! Logical points of a run, for which a fault may wait instead of a time.
 
-use crate::plan::Told;
+use crate::plan::Reported;
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -89,12 +89,12 @@ impl Point {
         }
     }
 
-    /// Whether the nodes tell what it counts.
-    pub(crate) fn is_told(&self, told: Told) -> bool {
+    /// Whether the nodes report what it counts.
+    pub(crate) fn is_reported(&self, reported: Reported) -> bool {
         match self.event {
-            Counted::Decided => told.decided,
-            Counted::Adopted => told.adopted,
-            Counted::Preempted => told.preempted,
+            Counted::Decided => reported.decided,
+            Counted::Adopted => reported.adopted,
+            Counted::Preempted => reported.preempted,
             Counted::Seen(_) => false,
         }
     }

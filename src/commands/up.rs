@@ -13,7 +13,7 @@ use crate::systems::observe::Leaders;
 use crate::terminal::{FAINT, STRONG, Screen};
 use history::{Event, Recorder};
 use jiff::Timestamp;
-use nemesis::{Clocks, Directory as _, NodeState, PlanOptions, Reply, Request, SOCKET, Sweeper, Told};
+use nemesis::{Clocks, Directory as _, NodeState, PlanOptions, Reply, Reported, Request, SOCKET, Sweeper};
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -124,7 +124,7 @@ async fn keep(
     let kept = Arc::new(Kept {
         leaders: cluster.leaders(),
         folder: shown.clone(),
-        told: experiment.told(),
+        reported: experiment.reported(),
         cluster,
         nemesis: tokio::sync::Mutex::default(),
     });
@@ -210,8 +210,8 @@ async fn let_in(door: UnixListener, address: SocketAddr) {
 /// The cluster that is kept.
 struct Kept {
     cluster: Cluster,
-    /// What its nodes tell of themselves.
-    told: Told,
+    /// What its nodes report.
+    reported: Reported,
     leaders: Leaders,
     folder: PathBuf,
     /// Held by whoever hurts it: two at a time would heal each other's faults.
@@ -294,7 +294,7 @@ async fn serve(kept: Arc<Kept>, stream: UnixStream, stop: UnboundedSender<OwnedW
                 at_most: None,
                 by_command: None,
                 reconfigurable,
-                told: kept.told,
+                reported: kept.reported,
                 simulated: false,
                 seed,
             };

@@ -2,7 +2,7 @@
 
 use super::Subject;
 use crate::failure::Failure;
-use nemesis::{Kind, Told};
+use nemesis::{Kind, Reported};
 use rand::RngExt;
 use rand::rngs::ChaCha8Rng;
 use std::time::Duration;
@@ -25,8 +25,8 @@ const DESTRUCTIVE: [Kind; 4] = [Kind::LoseNode, Kind::BitFlip, Kind::Truncate, K
 pub(crate) struct Choices {
     pub(super) kinds: Vec<(Kind, Vec<Parameters>)>,
     refused: Vec<(Kind, String)>,
-    /// What the nodes tell: without it no fault finds the leader or sees an election.
-    pub(super) told: Told,
+    /// What the nodes report: without it no fault finds the leader or sees an election.
+    pub(super) reported: Reported,
 }
 
 /// Keys of a fault besides its kind and its times.
@@ -46,7 +46,7 @@ impl Choices {
         let usage = |what: String| Failure::usage(format!("--faults {}", named.join(",")), what);
         let wanted =
             named.iter().map(|name| name.parse().map_err(usage)).collect::<Result<Vec<Kind>, _>>()?;
-        let mut choices = Self { kinds: Vec::new(), refused: Vec::new(), told: subject.told() };
+        let mut choices = Self { kinds: Vec::new(), refused: Vec::new(), reported: subject.reported() };
         for kind in Kind::ALL.iter().copied() {
             if !wanted.is_empty() && !wanted.contains(&kind)
                 || wanted.is_empty() && DESTRUCTIVE.contains(&kind)
@@ -112,7 +112,7 @@ impl Choices {
         let parameters = &possible[rng.random_range(0..possible.len())];
         fault.extend(parameters.keys.clone());
         if parameters.takes_target {
-            let targets = TARGETS.iter().filter(|target| self.told.leader || **target != "leader");
+            let targets = TARGETS.iter().filter(|target| self.reported.leader || **target != "leader");
             let targets: Vec<&str> = targets.copied().collect();
             fault.insert("target".to_owned(), targets[rng.random_range(0..targets.len())].into());
         }
@@ -223,10 +223,10 @@ mod tests {
     }
 
     #[test]
-    fn leader_that_nobody_tells_is_no_target() {
+    fn unreported_leader_is_no_target() {
         let subject = subject("system = \"command\"\nprogram = \"true\"\nnetwork = \"proxy\"");
         let choices = Choices::of(&subject, &[]).unwrap();
-        assert!(choices.told == Told::NONE && choices.names().contains(&"one-way"));
+        assert!(choices.reported == Reported::NONE && choices.names().contains(&"one-way"));
         for stream in 0..100 {
             let mut rng = ChaCha8Rng::seed_from_u64(7);
             rng.set_stream(stream);

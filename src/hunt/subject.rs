@@ -3,7 +3,7 @@
 use crate::failure::Failure;
 use crate::sim::Simulation;
 use crate::spec::{self, Document, Loaded, Wishes, source, system};
-use nemesis::Told;
+use nemesis::Reported;
 use std::path::Path;
 use std::time::Duration;
 use toml::{Table, Value};
@@ -22,8 +22,8 @@ pub(crate) struct Subject {
     nodes: Vec<String>,
     /// Whether it is simulated, which does not depend on this machine.
     simulated: bool,
-    /// What its nodes tell of themselves.
-    told: Told,
+    /// What its nodes report.
+    reported: Reported,
 }
 
 impl Subject {
@@ -76,7 +76,7 @@ impl Subject {
             load: experiment.spec.load.duration,
             nodes,
             simulated: false,
-            told: experiment.told(),
+            reported: experiment.reported(),
         })
     }
 
@@ -87,9 +87,9 @@ impl Subject {
         self
     }
 
-    /// What its nodes tell of themselves.
-    pub(crate) fn told(&self) -> Told {
-        self.told
+    /// What its nodes report.
+    pub(crate) fn reported(&self) -> Reported {
+        self.reported
     }
 
     /// How long its load lasts.

@@ -9,7 +9,7 @@ use crate::spec::{Experiment, Loaded, explain};
 use crate::systems::remote;
 use history::{FORMAT_VERSION, Header};
 use jiff::Timestamp;
-use nemesis::{DiskMode, Family, PlannedFault, Told, Trigger};
+use nemesis::{DiskMode, Family, PlannedFault, Reported, Trigger};
 use node::config::{Backoff, BackoffKind, Leadership, PaxosOptions, Role};
 use report::{CheckPlan, FaultPlan, Plan, VariantPlan};
 use std::time::Duration;
@@ -279,12 +279,12 @@ impl Experiment {
         nemesis::Clocks::choose(!needed || self.spec.cluster.system.is_own())
     }
 
-    /// What its nodes tell of themselves.
-    pub(crate) fn told(&self) -> Told {
+    /// What its nodes report.
+    pub(crate) fn reported(&self) -> Reported {
         if self.spec.cluster.system.is_own() {
-            return Told::ALL;
+            return Reported::ALL;
         }
-        self.spec.status.as_ref().map_or(Told::NONE, |status| Told {
+        self.spec.status.as_ref().map_or(Reported::NONE, |status| Reported {
             leader: status.leads.is_some(),
             adopted: status.term.is_some(),
             decided: status.applied.is_some(),
@@ -309,7 +309,7 @@ impl Experiment {
             at_most,
             by_command,
             reconfigurable,
-            told: self.told(),
+            reported: self.reported(),
             simulated: false,
             seed,
         };

@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use crate::run::plan;
 use crate::spec::{Experiment, Loaded, explain};
 use history::{FORMAT_VERSION, Header};
-use nemesis::{Clocks, DiskMode, Kind, Mode, PlanOptions, PlannedFault, Told, Topology};
+use nemesis::{Clocks, DiskMode, Kind, Mode, PlanOptions, PlannedFault, Reported, Topology};
 use node::config::{Member, Role};
 use report::Plan;
 use workloads::Workload;
@@ -151,7 +151,7 @@ pub(crate) fn plan_faults(experiment: &Experiment, seed: u64) -> Result<Vec<Plan
         at_most: None,
         by_command: None,
         reconfigurable: true,
-        told: Told::ALL,
+        reported: Reported::ALL,
         simulated: true,
         seed,
     };

@@ -7,6 +7,7 @@ use super::http::{HttpClient, HttpError};
 use node::status::Status;
 use serde::Deserialize;
 use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use std::collections::HashMap;
 use std::fs::File;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -28,51 +29,24 @@ const EVERY: Duration = Duration::from_millis(500);
 /// Largest number of slots in a page, which is the nodes' own limit.
 const PAGE: u64 = 10_000;
 
-/// One page of `GET /decisions`, but for the decisions.
+/// One page of `GET /decisions`.
 #[derive(Debug, Deserialize)]
-struct Page {
+struct Page<'a> {
     from: u64,
     next: u64,
     slot_out: u64,
+    /// The text of each decision, as the node wrote it. A node writes keys in order and no line feeds, so it is a line of
+    /// `decisions.jsonl`, and equal commands have equal texts. To make values of them would cost several times as much.
+    #[serde(borrow)]
+    decisions: Vec<&'a RawValue>,
 }
 
-/// One decided slot; the command is only compared, never interpreted.
+/// One decided slot; the command is never interpreted here.
 #[derive(Debug, Deserialize)]
 struct Decision {
     slot: u64,
     #[serde(rename = "command")]
     _command: IgnoredAny,
-}
-
-/// The decisions of a page, each as the text that the node wrote. A node writes keys in order and no line feeds, so the
-/// text is a line of `decisions.jsonl` and equal commands have equal texts; to make values of them would cost several
-/// times as much as all the rest.
-struct Decisions<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Decisions<'a> {
-    fn of(page: &'a [u8]) -> Self {
-        const NAME: &[u8] = b"\"decisions\":[";
-        let begin = page.windows(NAME.len()).position(|bytes| bytes == NAME);
-        Self { rest: begin.map_or(&[], |begin| &page[begin + NAME.len()..]) }
-    }
-}
-
-impl<'a> Iterator for Decisions<'a> {
-    type Item = serde_json::Result<(u64, &'a [u8])>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        let rest = self.rest.strip_prefix(b",").unwrap_or(self.rest);
-        if rest.first().is_none_or(|byte| *byte == b']') {
-            return None;
-        }
-        let mut values = serde_json::Deserializer::from_slice(rest).into_iter::<Decision>();
-        let decision = values.next()?;
-        let (text, rest) = rest.split_at(values.byte_offset());
-        self.rest = rest;
-        Some(decision.map(|decision| (decision.slot, text)))
-    }
 }
 
 /// The reason why a node's decisions are not available.
@@ -129,13 +103,13 @@ impl Collector {
             let from = self.next;
             let path = format!("/decisions?from={from}&to={}", from + PAGE);
             let body = self.client.get_bytes(&path, PAGE_WITHIN).await?;
-            let page: Page = serde_json::from_slice(&body).map_err(HttpError::from)?;
-            for decision in Decisions::of(&body) {
-                let (slot, text) = decision.map_err(HttpError::from)?;
+            let page: Page<'_> = serde_json::from_slice(&body).map_err(HttpError::from)?;
+            for text in page.decisions.iter().map(|decision| decision.get()) {
+                let Decision { slot, .. } = serde_json::from_str(text).map_err(HttpError::from)?;
                 let mut hasher = DefaultHasher::new();
                 text.hash(&mut hasher);
                 if self.written.insert(slot, hasher.finish()) != Some(hasher.finish()) {
-                    self.file.write_all(text)?;
+                    self.file.write_all(text.as_bytes())?;
                     self.file.write_all(b"\n")?;
                 }
             }
@@ -217,7 +191,7 @@ impl Collection {
 
 #[cfg(test)]
 mod tests {
-    use super::Decisions;
+    use super::{Decision, Page};
     use serde_json::{Value, json};
 
     /// The lines are those that values of the same page give.
@@ -226,16 +200,14 @@ mod tests {
         let commands = [json!(null), json!({"b": [1, {"a": "]}\n"}], "a": "\"decisions\":["}), json!("ü\\")];
         let decisions: Vec<Value> =
             (7..).zip(&commands).map(|(slot, command)| json!({"slot": slot, "command": command})).collect();
-        for shown in 0..=decisions.len() {
-            let page =
-                json!({"first": 1, "from": 7, "next": 10, "slot_out": 10, "decisions": decisions[..shown]});
-            let page = page.to_string();
-            let lines: Vec<(u64, &[u8])> = Decisions::of(page.as_bytes()).map(Result::unwrap).collect();
-            let expected: Vec<String> = decisions[..shown].iter().map(Value::to_string).collect();
-            let expected: Vec<(u64, &[u8])> = (7..).zip(expected.iter().map(String::as_bytes)).collect();
-            assert_eq!(lines, expected);
-        }
-        assert!(Decisions::of(b"{\"decisions\":[{\"command\":1}]}").any(|decision| decision.is_err()));
-        assert_eq!(Decisions::of(b"{}").count(), 0);
+        let page =
+            json!({"first": 1, "from": 7, "next": 10, "slot_out": 10, "decisions": decisions}).to_string();
+        let page: Page<'_> = serde_json::from_str(&page).unwrap();
+        let lines: Vec<&str> = page.decisions.iter().map(|decision| decision.get()).collect();
+        assert_eq!(lines, decisions.iter().map(Value::to_string).collect::<Vec<_>>());
+        let slots = lines.iter().map(|line| serde_json::from_str::<Decision>(line).unwrap().slot);
+        assert_eq!(slots.collect::<Vec<_>>(), [7, 8, 9]);
+        assert!(serde_json::from_str::<Decision>("{\"command\":1}").is_err());
+        assert!(serde_json::from_str::<Page<'_>>("{\"from\":1,\"next\":1,\"slot_out\":1}").is_err());
     }
 }

@@ -3,55 +3,20 @@
 //! `cargo test --release -p report --test memory -- --ignored` reports a million operations.
 
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
-#![allow(unsafe_code, reason = "an allocator that counts has no safe form")]
+#[path = "../../tests/counting/mod.rs"]
+mod counting;
 
-use std::alloc::{GlobalAlloc, Layout, System};
+use counting::Measurement;
 use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
 use std::path::Path;
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicIsize, Ordering};
 use std::time::Duration;
-
-static LIVE: AtomicIsize = AtomicIsize::new(0);
-static PEAK: AtomicIsize = AtomicIsize::new(0);
-
-/// Counts the bytes that all threads hold: pictures are encoded by several.
-struct Counting;
-
-fn count(bytes: isize) {
-    let live = LIVE.fetch_add(bytes, Ordering::Relaxed) + bytes;
-    PEAK.fetch_max(live, Ordering::Relaxed);
-}
-
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        count(layout.size().cast_signed());
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        count(-layout.size().cast_signed());
-        unsafe { System.dealloc(pointer, layout) }
-    }
-
-    // The system grows large blocks in place, so that the old and the new one are not held side by side.
-    unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        count(size.cast_signed() - layout.size().cast_signed());
-        unsafe { System.realloc(pointer, layout, size) }
-    }
-}
-
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
 
 /// What a report may hold for each operation.
 const BYTES_AN_OPERATION: usize = 140;
 /// What it may hold beside them: three pictures, drawn at twice their size.
 const BESIDE: usize = 110 << 20;
-/// The test and the other one must not count each other's bytes.
-static ALONE: Mutex<()> = Mutex::new(());
 
 const CLIENTS: usize = 10;
 const KEYS: usize = 100;
@@ -108,13 +73,11 @@ fn run(folder: &Path, count: usize) {
 }
 
 fn reported_within_its_memory(count: usize) {
-    let _alone = ALONE.lock().unwrap();
     let folder = tempfile::tempdir().unwrap();
     run(folder.path(), count);
-    let before = LIVE.load(Ordering::Relaxed);
-    PEAK.store(before, Ordering::Relaxed);
+    let measurement = Measurement::begin();
     let verdict = report::judge(folder.path(), &|_: Duration| Box::new(|| false)).unwrap();
-    let peak = usize::try_from(PEAK.load(Ordering::Relaxed) - before).unwrap();
+    let peak = measurement.peak();
     println!(
         "{} MB at the peak, {} bytes an operation beside pictures",
         peak >> 20,

@@ -106,7 +106,7 @@ pub(crate) enum Request {
     /// Hold every sync of this kind from now on, until the node is killed or the disk is disarmed.
     Arm(Catch),
     Disarm,
-    /// Count syncs with changes for a fault that waits for one of them, and hold that one and those after it until `Forgo`.
+    /// Count syncs with changes for a fault that waits for one of them, and hold that one and those after it until `ReleaseAwaited`.
     Await {
         claim: Claim,
         /// Which sync it is, from 1.
@@ -114,7 +114,7 @@ pub(crate) enum Request {
         /// Whether the syncs of all disks that wait for this fault are counted together.
         together: bool,
     },
-    Forgo {
+    ReleaseAwaited {
         claim: Claim,
     },
     /// List the open syncs that the disk holds for a fault that waits for them.

@@ -4,7 +4,7 @@ use super::*;
 use crate::clock::Clocks;
 use crate::disk::DiskMode;
 use crate::network::Mode;
-use crate::plan::Told;
+use crate::plan::Reported;
 
 fn in_words(complaint: &Complaint) -> String {
     format!("{}; {}", complaint.reason, complaint.help.as_deref().unwrap_or_default())
@@ -20,7 +20,7 @@ fn options(mode: Mode, disk: DiskMode, clocks: Clocks) -> PlanOptions {
         at_most: None,
         by_command: None,
         reconfigurable: true,
-        told: Told::ALL,
+        reported: Reported::ALL,
         simulated: false,
         seed: 7,
     }

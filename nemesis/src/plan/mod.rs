@@ -13,7 +13,7 @@ mod trigger;
 
 pub use effect::FaultEffect;
 pub use error::PlanError;
-pub use options::{PlanOptions, Told};
+pub use options::{PlanOptions, Reported};
 pub use planned::PlannedFault;
 pub(crate) use planning::{Aim, Moved, Others, Planning};
 pub use trigger::Trigger;
@@ -107,8 +107,8 @@ impl Table<'_> {
                 "starts on other machines are not counted".to_owned(),
                 "wait for \"leader adopted\", or remove `hosts` to run all nodes on this machine",
             ),
-            None if !point.is_told(self.options.told) => (
-                format!("the nodes of this system do not tell when `{point}`"),
+            None if !point.is_reported(self.options.reported) => (
+                format!("the nodes of this system do not report when `{point}`"),
                 "add a section [status] to the spec or to the file of its system, or wait for \"n1 syncs 40\"",
             ),
             Some(_) | None => return Ok(()),
@@ -118,11 +118,11 @@ impl Table<'_> {
 
     /// Whether the leader can be found, if a fault needs it.
     fn can_find(&self, spec: &FaultSpec, aim: &Aim) -> Result<(), Refusal> {
-        if self.options.told.leader || !aim.scope.needs_leader() {
+        if self.options.reported.leader || !aim.scope.needs_leader() {
             return Ok(());
         }
         let field = if spec.target.is_some() { "target" } else { "kind" };
-        let refusal = Refusal::new(field, "the nodes of this system do not tell which of them leads");
+        let refusal = Refusal::new(field, "the nodes of this system do not report which of them leads");
         Err(refusal
             .help("add `leads` to [status] in the spec or in the file of its system, or name other nodes"))
     }

@@ -24,18 +24,18 @@ pub struct PlanOptions {
     pub by_command: Option<ByCommand>,
     /// Whether the bench can change the members of this system.
     pub reconfigurable: bool,
-    /// What the nodes tell of themselves.
-    pub told: Told,
+    /// What the nodes report.
+    pub reported: Reported,
     /// Whether the run is simulated, so that a fault can wait for every message and sync.
     pub simulated: bool,
     /// Seed of every draw.
     pub seed: u64,
 }
 
-/// What the nodes of a system tell of themselves, which decides for what a fault can wait and whether it can find the leader.
+/// What the nodes of a system report, which decides for what a fault can wait and whether it can find the leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "each is told or not by itself")]
-pub struct Told {
+#[allow(clippy::struct_excessive_bools, reason = "each is reported or not by itself")]
+pub struct Reported {
     /// Which node leads.
     pub leader: bool,
     /// Adoptions of ballots, elections or terms.
@@ -46,7 +46,7 @@ pub struct Told {
     pub preempted: bool,
 }
 
-impl Told {
+impl Reported {
     /// Everything, as the bench's own nodes do.
     pub const ALL: Self = Self { leader: true, adopted: true, decided: true, preempted: true };
     /// Nothing.

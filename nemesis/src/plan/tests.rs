@@ -24,7 +24,7 @@ fn options(seed: u64) -> PlanOptions {
         at_most: None,
         by_command: None,
         reconfigurable: true,
-        told: Told::ALL,
+        reported: Reported::ALL,
         simulated: false,
         seed,
     }
@@ -292,7 +292,7 @@ fn clients_are_cut_off_in_labs_only() {
         at_most: None,
         by_command: None,
         reconfigurable: true,
-        told: Told::ALL,
+        reported: Reported::ALL,
         simulated: false,
         seed: 7,
     };
@@ -421,7 +421,7 @@ fn disk_swap_needs_two_nodes() {
 }
 
 #[test]
-fn points_that_are_not_seen_are_refused() {
+fn points_that_no_run_of_this_kind_sees_are_refused() {
     let simulated = PlanOptions { simulated: true, ..options(7) };
     let memory = PlanOptions { disk: DiskMode::Memory, mode: Mode::Lab, ..options(7) };
     let hosts = PlanOptions { mode: Mode::Hosts, ..options(7) };
@@ -441,8 +441,8 @@ fn points_that_are_not_seen_are_refused() {
 }
 
 #[test]
-fn leaders_that_nobody_tells_are_refused() {
-    let silent = PlanOptions { told: Told::NONE, ..options(7) };
+fn unreported_leaders_and_elections_are_refused() {
+    let silent = PlanOptions { reported: Reported::NONE, ..options(7) };
     for (fault, field) in [
         (json!({"kind": "kill", "target": "leader", "at": "1s"}), "target"),
         (json!({"kind": "partition", "shape": "leader", "at": "1s"}), "kind"),

@@ -571,12 +571,12 @@ impl NodeProcess {
         }
     }
 
-    /// Waits for its end without a runtime; false after this time.
     /// How often it was started.
     pub(crate) fn incarnation(&self) -> u32 {
         self.incarnation
     }
 
+    /// Waits for its end without a runtime; false after this time.
     pub(crate) fn ended_within(&self, patience: Duration) -> bool {
         self.running.as_ref().is_none_or(|running| running.ended_within(patience))
     }

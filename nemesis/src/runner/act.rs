@@ -82,7 +82,7 @@ async fn strike_in_sync(strike: &Strike<'_>, fault: &PlannedFault, own: &mut Sta
     let late = async {
         tokio::time::sleep(if ends { UNTIL_ENDED } else { LINGER }).await;
         // Asked again after the start, where a failure is noted.
-        let _ = stage.testbed.forgo_sync(fault.fault, &nodes).await;
+        let _ = stage.testbed.release_awaited(fault.fault, &nodes).await;
     };
     let mut starting = pin!(fault.action.start(strike, own));
     let (in_force, mut proof) = tokio::select! {
@@ -96,7 +96,7 @@ async fn strike_in_sync(strike: &Strike<'_>, fault: &PlannedFault, own: &mut Sta
 
 /// Answers the syncs that were held until a fault struck; what was open is a part of its evidence.
 async fn end_wait(stage: &Stage, claim: Claim, nodes: &[String], open: &Caught, proof: &mut Proof) {
-    if let Err(error) = stage.testbed.forgo_sync(claim, nodes).await {
+    if let Err(error) = stage.testbed.release_awaited(claim, nodes).await {
         proof.notes.push(format!("a sync could not be answered: {error}"));
     }
     if open.is_empty() {

@@ -104,12 +104,11 @@ impl Watch {
 
     /// The progress and the starts of the nodes, where a fault waits for them.
     async fn look(&self) -> (Vec<Progress>, BTreeMap<String, u64>) {
-        let waits_for = |sight: Option<Sight>| {
-            self.waiting.iter().any(|one| one.point.sight().map(|(own, _)| own.clone()) == sight)
-        };
-        let progress = if waits_for(None) { self.stage.directory.progress().await } else { Vec::new() };
-        let starts =
-            if waits_for(Some(Sight::Starts)) { self.stage.testbed.starts() } else { BTreeMap::new() };
+        let mut sights = self.waiting.iter().map(|one| one.point.sight());
+        let for_progress = sights.clone().any(|sight| sight.is_none());
+        let for_starts = sights.any(|sight| matches!(sight, Some((Sight::Starts, _))));
+        let progress = if for_progress { self.stage.directory.progress().await } else { Vec::new() };
+        let starts = if for_starts { self.stage.testbed.starts() } else { BTreeMap::new() };
         (progress, starts)
     }
 
@@ -126,20 +125,20 @@ impl Watch {
                 }
             }
             self.waiting = still;
-            self.forgo_late().await;
+            self.release_late().await;
             tokio::time::sleep(EVERY).await;
         }
     }
 
     /// Answers the syncs that were held for long enough.
-    async fn forgo_late(&mut self) {
+    async fn release_late(&mut self) {
         let is_late = |(since, _, _): &(Instant, Claim, Vec<String>)| since.elapsed() >= LONGEST;
         let (late, held) = self.held.drain(..).partition(is_late);
         self.held = held;
         let late: Vec<_> = late;
         for (_, claim, nodes) in late {
             // A disk whose process is gone holds nothing.
-            let _ = self.stage.testbed.forgo_sync(claim, &nodes).await;
+            let _ = self.stage.testbed.release_awaited(claim, &nodes).await;
         }
     }
 

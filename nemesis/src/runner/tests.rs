@@ -8,7 +8,7 @@ mod owners;
 use super::*;
 use crate::clock::Clocks;
 use crate::network::Network;
-use crate::plan::{PlanOptions, Told, plan};
+use crate::plan::{PlanOptions, Reported, plan};
 use crate::point::Progress;
 use crate::spec::FaultSpec;
 use crate::test_node::{answers, empty_testbed, quiet_testbed_of, shell, testbed_of};
@@ -104,7 +104,7 @@ fn faults(specs: Value, testbed: &Testbed) -> Vec<PlannedFault> {
         at_most: None,
         by_command: None,
         reconfigurable: true,
-        told: Told::ALL,
+        reported: Reported::ALL,
         simulated: false,
         seed: 7,
     };
@@ -269,7 +269,7 @@ async fn faults_start_at_points_and_after_others() {
         at_most: None,
         by_command: None,
         reconfigurable: true,
-        told: Told::ALL,
+        reported: Reported::ALL,
         simulated: false,
         seed: 7,
     };
@@ -311,7 +311,7 @@ async fn budget_holds_faults_back() {
         at_most,
         by_command: None,
         reconfigurable: true,
-        told: Told::ALL,
+        reported: Reported::ALL,
         simulated: false,
         seed: 7,
     };

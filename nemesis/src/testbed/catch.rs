@@ -123,9 +123,9 @@ impl Testbed {
     }
 
     /// Answers what is held for a fault that waited.
-    pub(crate) async fn forgo_sync(&self, claim: Claim, nodes: &[String]) -> Result<(), TestbedError> {
-        let forgone = nodes.iter().map(|node| self.with_disk(node, move |disk| disk.forgo_sync(claim)));
-        join_all(forgone).await.into_iter().collect()
+    pub(crate) async fn release_awaited(&self, claim: Claim, nodes: &[String]) -> Result<(), TestbedError> {
+        let released = nodes.iter().map(|node| self.with_disk(node, move |disk| disk.release_awaited(claim)));
+        join_all(released).await.into_iter().collect()
     }
 
     /// Ends the hold of syncs that the fault left open.

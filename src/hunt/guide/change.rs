@@ -165,7 +165,7 @@ impl Guide<'_> {
                 Some(target) => target,
                 None => self.node(),
             },
-            "leader" if !self.choices.told.leader => self.node(),
+            "leader" if !self.choices.reported.leader => self.node(),
             word => word.to_owned(),
         }
     }
@@ -196,7 +196,7 @@ impl Guide<'_> {
                 let ends = before.lasts.is_some() && self.rng.random_range(0..4) == 0;
                 Moment::After(if ends { lasts + late.min(load / 20) } else { late })
             }
-            ("adopted", _) if self.choices.told.adopted => {
+            ("adopted", _) if self.choices.reported.adopted => {
                 let count = self.rng.random_range(1..=2);
                 Moment::Point { who: "leader".to_owned(), sight: "adopted".to_owned(), count }
             }

@@ -24,7 +24,7 @@ impl Canvas {
             raster.draw(shape);
         }
         let mut pixels = averaged(&raster.pixels, width as usize, height as usize);
-        // Four times as large as what is left to do.
+        // It has four pixels for each of the averaged picture, which is all that is needed from here on.
         drop(raster);
         for word in &self.words {
             draw_word(&mut pixels, width, height, word, scale);

@@ -105,8 +105,7 @@ impl Lists<'_> {
             return order[..version as usize].iter().copied().rev().find(fits);
         }
         let list = self.transactions.list(read).iter().rev();
-        let elements = list.filter_map(|value| self.transactions.element(at.key, *value));
-        { elements }.find(fits)
+        list.filter_map(|value| self.transactions.element(at.key, *value)).find(fits)
     }
 
     fn steps(&self, txn: u32) -> std::ops::Range<usize> {

@@ -228,7 +228,7 @@ impl Problem {
     }
 
     fn add_reads(&mut self, observed: &Observed<'_, '_>, entry_of: &[u32]) {
-        // Versions, with the readers that those who write later must come after.
+        // Key, version, reader: whoever writes a later version must come after the reader.
         let mut before: Vec<(u32, u32, u32)> = Vec::new();
         for read in observed.reads {
             let entry = entry_of[read.txn as usize];

@@ -121,8 +121,8 @@ impl NodeDisk {
     }
 
     /// Answers what it holds for a fault that waited, and waits no longer.
-    pub(crate) fn forgo_sync(&self, claim: Claim) -> Result<(), DiskError> {
-        self.order(&Request::Forgo { claim })
+    pub(crate) fn release_awaited(&self, claim: Claim) -> Result<(), DiskError> {
+        self.order(&Request::ReleaseAwaited { claim })
     }
 
     /// The open syncs that it holds for a fault that waits for them, the oldest first.

@@ -80,6 +80,7 @@ fn obey(
             state.arm(None);
             state.maintain(false);
             state.release(None);
+            all.clear();
         }
         Request::Arm(catch) => state.arm(Some(catch)),
         Request::Disarm => state.arm(None),
@@ -88,7 +89,7 @@ fn obey(
             let left = if together { Arc::clone(all.entry(claim).or_insert_with(own)) } else { own() };
             state.wait_for_sync(claim, Some(left));
         }
-        Request::Forgo { claim } => {
+        Request::ReleaseAwaited { claim } => {
             all.remove(&claim);
             state.wait_for_sync(claim, None);
         }
@@ -125,7 +126,7 @@ fn without_disk(node: &str, request: &Request) -> io::Result<Answer> {
         Request::Release { .. }
         | Request::ReleaseAll
         | Request::Disarm
-        | Request::Forgo { .. }
+        | Request::ReleaseAwaited { .. }
         | Request::Maintain { begin: false }
         | Request::LetGo
         | Request::Save => Ok(Answer::Done),

@@ -336,10 +336,27 @@ fn awaited_sync_is_held_and_those_before_it_are_not() {
         |claim| mounted.disk.awaited(claim).unwrap().into_iter().map(|open| open.path).collect::<Vec<_>>();
     assert_eq!((paths(7), paths(8)), (vec!["log".to_owned()], Vec::new()));
     assert!(!held.is_finished());
-    mounted.disk.forgo_sync(7).unwrap();
+    mounted.disk.release_awaited(7).unwrap();
     held.join().unwrap().unwrap();
     mounted.lose_power();
     assert_eq!(mounted.read("log"), b"freefreeheld");
+}
+
+#[test]
+fn count_of_several_disks_ends_when_all_is_healed() {
+    if !inside("count_of_several_disks_ends_when_all_is_healed") {
+        return;
+    }
+    let mounted = Mounted::new();
+    mounted.disk.wait_for_sync(7, 9, true).unwrap();
+    mounted.disk.release_all().unwrap();
+    mounted.disk.wait_for_sync(7, 1, true).unwrap();
+    let mut log = File::create(mounted.path("log")).unwrap();
+    log.write_all(b"held").unwrap();
+    let held = std::thread::spawn(move || log.sync_data());
+    assert_eq!(caught(&mounted).len(), 1);
+    mounted.disk.release_all().unwrap();
+    held.join().unwrap().unwrap();
 }
 
 #[test]

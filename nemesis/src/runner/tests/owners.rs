@@ -65,7 +65,7 @@ async fn damaged_node_counts_against_the_budget() {
         at_most,
         by_command: None,
         reconfigurable: true,
-        told: Told::ALL,
+        reported: Reported::ALL,
         simulated: false,
         seed: 7,
     };

@@ -75,7 +75,7 @@ async fn a_daemon_ends_with_the_bench() {
 
 #[tokio::test]
 async fn daemon_left_behind_is_reported() {
-    if !guarded("a_daemon_left_behind_is_told") {
+    if !guarded("a_daemon_left_behind_is_reported") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
