@@ -17,10 +17,9 @@ pub(crate) use compare::{Hunts, sentences, write as write_comparison};
 pub(crate) use tables::{Place, write};
 
 use crate::failure::Failure;
-use crate::hunt::{Choices, Class, Guide, Runner, Search, Subject};
-use crate::sim::Simulation;
+use crate::hunt::{Choices, Class, Guide, Runner, Schedule, Search, Subject};
+use crate::sim::{Behaviour, Simulation};
 use crate::spec::{self, Document, Wishes, source};
-use crate::terminal::Screen;
 use node::flaw::Flaw;
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
@@ -29,7 +28,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
+use tokio::runtime::Runtime;
 use toml::Table;
 
 /// The spec of every audit.
@@ -105,123 +105,172 @@ impl Audit {
         self.choices.names()
     }
 
-    /// The spec and the seed of one run; the draws are the same for every flaw.
-    fn draw(&self, flaw: Option<Flaw>, run: u64) -> Result<(Document, u64), Failure> {
-        let mut rng = ChaCha8Rng::seed_from_u64(self.seed);
-        rng.set_stream(run);
-        let (faults, seed) = self.choices.draw(&self.subject, &mut rng)?;
-        let mut table = self.subject.table(&faults);
-        draw::options(&mut table, &mut rng);
-        Ok((document(table, flaw), seed))
+    /// The hunt with this number for one flaw.
+    fn draws(&self, flaw: Option<Flaw>, search: Search, hunt: u64) -> Draws<'_> {
+        let guide = (search != Search::Random).then(|| {
+            let mut seeds = ChaCha8Rng::seed_from_u64(self.seed);
+            seeds.set_stream(hunt);
+            Guide::new(&self.choices, &self.subject, draw::lists(), search, seeds.random())
+        });
+        Draws { audit: self, flaw, guide, next: hunt * self.runs }
     }
 
-    /// Searches for one flaw in virtual time.
+    /// Searches for one flaw, or in the sound store.
     ///
     /// # Errors
-    /// When a run cannot be drawn or judged.
-    pub(crate) fn simulate(
+    /// When a run cannot be drawn, made or judged.
+    pub(crate) fn score(
         &self,
         flaw: Option<Flaw>,
         search: Search,
-        threads: usize,
+        means: &Means<'_>,
     ) -> Result<Score, Failure> {
-        // The runs of one hunt depend on each other, where it learns.
-        let length = if search == Search::Random { 1 } else { HUNT };
-        let hunts = self.runs.div_ceil(length);
-        let results = parallel(hunts, threads, |hunt| {
-            let runs = length.min(self.runs - hunt * length);
-            match search {
-                Search::Random => self.simulate_one(flaw, hunt).map(|run| vec![run]),
-                Search::Moments | Search::Guided => self.guided(flaw, search, hunt, runs, false),
+        let runs = match means {
+            Means::Processes(processes) => self.draws(flaw, search, 0).run(self.runs, false, processes)?,
+            Means::Threads(threads) => {
+                // The runs of one hunt depend on each other, where it learns.
+                let length = if search == Search::Random { 1 } else { HUNT };
+                let results = parallel(self.runs.div_ceil(length), *threads, |hunt| {
+                    let mut draws = self.draws(flaw, search, hunt);
+                    if search == Search::Random {
+                        draws.next = hunt;
+                    }
+                    draws.simulate(length.min(self.runs - hunt * length), false)
+                });
+                let runs = results.into_iter().collect::<Result<Vec<_>, _>>()?;
+                runs.into_iter().flatten().collect()
             }
-        });
-        let runs = results.into_iter().collect::<Result<Vec<_>, _>>()?;
-        Ok(Score::of(flaw, runs.into_iter().flatten().collect()))
-    }
-
-    fn simulate_one(&self, flaw: Option<Flaw>, run: u64) -> Result<Run, Failure> {
-        let begun = Instant::now();
-        let (document, seed) = self.draw(flaw, run)?;
-        let loaded = spec::load(document, &Wishes { simulated: true, ..Wishes::default() })?;
-        let verdict = Simulation::new(&loaded)?.run(seed, None)?.judge()?;
-        Ok(Run::of(&verdict, begun))
-    }
-
-    /// The runs of one hunt that learns, up to its first detection if it `stops` there.
-    fn guided(
-        &self,
-        flaw: Option<Flaw>,
-        search: Search,
-        hunt: u64,
-        runs: u64,
-        stops: bool,
-    ) -> Result<Vec<Run>, Failure> {
-        let mut seeds = ChaCha8Rng::seed_from_u64(self.seed);
-        seeds.set_stream(hunt);
-        let mut guide = Guide::new(&self.choices, &self.subject, draw::lists(), search, seeds.random());
-        let mut made: Vec<Run> = Vec::new();
-        while (made.len() as u64) < runs && !(stops && made.last().is_some_and(Run::is_detection)) {
-            let begun = Instant::now();
-            let (schedule, faults) = guide.next()?;
-            let mut table = self.subject.table(&faults);
-            draw::choose(&mut table, &schedule.options);
-            let loaded = spec::load(document(table, flaw), &Wishes { simulated: true, ..Wishes::default() })?;
-            let (run, behaviour) = Simulation::new(&loaded)?.watched(schedule.seed)?;
-            let verdict = run.judge()?;
-            guide.learn(&schedule, &behaviour);
-            made.push(Run::of(&verdict, begun));
-        }
-        Ok(made)
+        };
+        Ok(Score::of(flaw, runs))
     }
 
     /// Hunts for one flaw with one search: each hunt until its first detection, or until it made all of its runs.
     ///
     /// # Errors
-    /// When a run cannot be drawn or judged.
+    /// When a run cannot be drawn, made or judged.
     pub(crate) fn hunts(
         &self,
         flaw: Option<Flaw>,
         search: Search,
         hunts: u64,
-        threads: usize,
+        means: &Means<'_>,
     ) -> Result<Hunts, Failure> {
-        let results = parallel(hunts, threads, |hunt| match search {
-            Search::Random => {
-                let mut made: Vec<Run> = Vec::new();
-                while (made.len() as u64) < self.runs && !made.last().is_some_and(Run::is_detection) {
-                    made.push(self.simulate_one(flaw, hunt * self.runs + made.len() as u64)?);
-                }
-                Ok(made)
+        let draws = |hunt| self.draws(flaw, search, hunt);
+        let results = match means {
+            Means::Processes(processes) => {
+                (0..hunts).map(|hunt| draws(hunt).run(self.runs, true, processes)).collect()
             }
-            Search::Moments | Search::Guided => self.guided(flaw, search, hunt, self.runs, true),
-        });
+            Means::Threads(threads) => {
+                parallel(hunts, *threads, |hunt| draws(hunt).simulate(self.runs, true))
+            }
+        };
         Hunts::of(flaw, search, results)
     }
+}
 
-    /// Searches for one flaw with real processes, run after run.
-    ///
-    /// # Errors
-    /// When a run cannot be drawn or made.
-    pub(crate) async fn hunt(
-        &self,
-        flaw: Option<Flaw>,
-        runner: &Runner<'_>,
-        screen: &Screen,
-    ) -> Result<Score, Failure> {
-        let mut runs = Vec::new();
-        for run in 0..self.runs {
-            if runner.is_interrupted() {
-                break;
-            }
-            screen.live(format!("{}: run {} of {}", name_of(flaw), run + 1, self.runs));
+/// What makes the runs.
+#[derive(Debug)]
+pub(crate) enum Means<'a> {
+    /// As many threads simulate them.
+    Threads(usize),
+    /// Real nodes, one run after another.
+    Processes(Processes<'a>),
+}
+
+impl Means<'_> {
+    /// Whether no more runs are to be made.
+    pub(crate) fn is_interrupted(&self) -> bool {
+        matches!(self, Self::Processes(processes) if processes.runner.is_interrupted())
+    }
+}
+
+/// What makes runs with real processes.
+#[derive(Debug)]
+pub(crate) struct Processes<'a> {
+    /// Drives them.
+    pub runtime: Runtime,
+    /// Makes them.
+    pub runner: Runner<'a>,
+    /// The longest that one search or hunt starts new runs.
+    pub time: Option<Duration>,
+}
+
+/// The runs of one hunt as they are drawn. Nothing but the flaw itself differs between flaws.
+#[derive(Debug)]
+struct Draws<'a> {
+    audit: &'a Audit,
+    flaw: Option<Flaw>,
+    /// Draws at moments, and learns if it is guided; none of a random search.
+    guide: Option<Guide<'a>>,
+    /// The number of the next run of a random search.
+    next: u64,
+}
+
+impl Draws<'_> {
+    /// The spec and the seed of the next run, and its schedule if a guide drew it.
+    fn draw(&mut self) -> Result<(Document, u64, Option<Schedule>), Failure> {
+        let Audit { subject, choices, seed, .. } = self.audit;
+        if let Some(guide) = &mut self.guide {
+            let (schedule, faults) = guide.next()?;
+            let mut table = subject.table(&faults);
+            draw::choose(&mut table, &schedule.options);
+            return Ok((document(table, self.flaw), schedule.seed, Some(schedule)));
+        }
+        let mut rng = ChaCha8Rng::seed_from_u64(*seed);
+        rng.set_stream(self.next);
+        self.next += 1;
+        let (faults, seed) = choices.draw(subject, &mut rng)?;
+        let mut table = subject.table(&faults);
+        draw::options(&mut table, &mut rng);
+        Ok((document(table, self.flaw), seed, None))
+    }
+
+    fn learn(&mut self, schedule: Option<&Schedule>, behaviour: Option<&Behaviour>) {
+        if let (Some(guide), Some(schedule), Some(behaviour)) = (&mut self.guide, schedule, behaviour) {
+            guide.learn(schedule, behaviour);
+        }
+    }
+
+    /// As many runs in virtual time, or up to the first detection if it `stops` there.
+    fn simulate(mut self, runs: u64, stops: bool) -> Result<Vec<Run>, Failure> {
+        let mut made: Vec<Run> = Vec::new();
+        while (made.len() as u64) < runs && !(stops && made.last().is_some_and(Run::is_detection)) {
             let begun = Instant::now();
-            let (document, seed) = self.draw(flaw, run)?;
-            let attempt = runner.run(&document, seed, "run").await?;
+            let (document, seed, schedule) = self.draw()?;
+            let loaded = spec::load(document, &Wishes { simulated: true, ..Wishes::default() })?;
+            let simulation = Simulation::new(&loaded)?;
+            let run = if let Some(schedule) = schedule {
+                let (run, behaviour) = simulation.watched(seed)?;
+                self.learn(Some(&schedule), Some(&behaviour));
+                run
+            } else {
+                simulation.run(seed, None)?
+            };
+            made.push(Run::of(&run.judge()?, begun));
+        }
+        Ok(made)
+    }
+
+    /// The same with real processes.
+    fn run(mut self, runs: u64, stops: bool, processes: &Processes<'_>) -> Result<Vec<Run>, Failure> {
+        let Processes { runtime, runner, time } = processes;
+        let started = Instant::now();
+        let mut made: Vec<Run> = Vec::new();
+        while (made.len() as u64) < runs
+            && !(stops && made.last().is_some_and(Run::is_detection))
+            && time.is_none_or(|time| started.elapsed() < time)
+            && !runner.is_interrupted()
+        {
+            runner.screen.live(format!("{}: run {} of {runs}", name_of(self.flaw), made.len() + 1));
+            let begun = Instant::now();
+            let (document, seed, schedule) = self.draw()?;
+            let attempt = runtime.block_on(runner.run(&document, seed, "run"))?;
+            self.learn(schedule.as_ref(), attempt.behaviour.as_ref());
             let check = attempt.class().map(|class| class.check().to_owned());
-            runs.push(Run { answer: attempt.answer(), check, seconds: begun.elapsed().as_secs_f64() });
+            made.push(Run { answer: attempt.answer(), check, seconds: begun.elapsed().as_secs_f64() });
             attempt.remove();
         }
-        Ok(Score::of(flaw, runs))
+        Ok(made)
     }
 }
 
@@ -303,7 +352,7 @@ impl Score {
 
 #[cfg(test)]
 mod tests {
-    use super::{Audit, Run, Score};
+    use super::{Audit, Means, Run, Score};
     use crate::hunt::Search;
     use report::Answer;
 
@@ -327,27 +376,29 @@ mod tests {
     fn draws_differ_in_the_flaw_only() {
         let audit = Audit::new(3, 1, true).unwrap();
         let flaw = node::flaw::Flaw::ReplicaAppliesTwice;
-        for number in 0..5 {
-            let (sound, seed) = audit.draw(None, number).unwrap();
-            let (flawed, other) = audit.draw(Some(flaw), number).unwrap();
-            let without: Vec<_> = flawed.text.lines().filter(|line| !line.starts_with("flaw = ")).collect();
-            let sound: Vec<_> = sound.text.lines().filter(|line| !line.is_empty()).collect();
-            let own: Vec<_> = without.into_iter().filter(|line| !line.is_empty()).collect();
-            assert_eq!(seed, other);
-            assert!(
-                own.iter()
-                    .filter(|line| **line != "[cluster.paxos]")
-                    .eq(sound.iter().filter(|line| **line != "[cluster.paxos]"))
-            );
+        let lines = |text: &str| -> Vec<String> {
+            let own =
+                |line: &&str| !line.is_empty() && !line.starts_with("flaw = ") && *line != "[cluster.paxos]";
+            text.lines().filter(own).map(str::to_owned).collect()
+        };
+        for search in [Search::Random, Search::Moments] {
+            let (mut sound, mut flawed) = (audit.draws(None, search, 2), audit.draws(Some(flaw), search, 2));
+            for _ in 0..5 {
+                let ((sound, seed, _), (flawed, other, _)) = (sound.draw().unwrap(), flawed.draw().unwrap());
+                assert_eq!((lines(&sound.text), seed), (lines(&flawed.text), other));
+                assert!(flawed.text.contains(flaw.name()) && !sound.text.contains("flaw"));
+            }
         }
     }
 
     #[test]
     fn sound_store_raises_no_alarm_and_a_flaw_does() {
         let audit = Audit::new(3, 40, true).unwrap();
-        let sound = audit.simulate(None, Search::Random, 2).unwrap();
+        let sound = audit.score(None, Search::Random, &Means::Threads(2)).unwrap();
         assert_eq!((sound.runs, sound.detected), (40, 0), "{sound:?}");
-        let found = audit.simulate(Some(node::flaw::Flaw::ReplicaReadsOwnState), Search::Random, 2).unwrap();
+        let found = audit
+            .score(Some(node::flaw::Flaw::ReplicaReadsOwnState), Search::Random, &Means::Threads(2))
+            .unwrap();
         assert!(found.detected > 0, "{found:?}");
     }
 
@@ -355,11 +406,11 @@ mod tests {
     fn guided_hunts_find_a_rare_flaw() {
         let audit = Audit::new(3, 60, true).unwrap();
         let flaw = Some(node::flaw::Flaw::AcceptorAnswersBeforeWrite);
-        let hunts = audit.hunts(flaw, Search::Guided, 3, 2).unwrap();
+        let hunts = audit.hunts(flaw, Search::Guided, 3, &Means::Threads(2)).unwrap();
         assert_eq!(hunts.detected(), 3, "{hunts:?}");
-        let again = audit.hunts(flaw, Search::Guided, 3, 2).unwrap();
+        let again = audit.hunts(flaw, Search::Guided, 3, &Means::Threads(2)).unwrap();
         assert_eq!(again.runs(), hunts.runs());
-        let sound = audit.hunts(None, Search::Guided, 1, 1).unwrap();
+        let sound = audit.hunts(None, Search::Guided, 1, &Means::Threads(1)).unwrap();
         assert_eq!((sound.detected(), sound.runs()), (0, 60), "{sound:?}");
     }
 }

@@ -1,8 +1,10 @@
 //! The options of `bench sim`, `bench cause` and `bench audit`.
 
+use super::duration;
 use crate::hunt::Search;
 use clap::{Args, ValueHint};
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// `bench sim`.
 #[derive(Debug, Args)]
@@ -63,11 +65,14 @@ pub(crate) struct Audit {
     #[arg(long, value_name = "FLAW,…", value_delimiter = ',')]
     pub only: Vec<String>,
     /// How faults are drawn, one search or several that are compared with the first, for example random,guided
-    #[arg(long, value_name = "SEARCH,…", value_delimiter = ',', value_enum, conflicts_with = "real")]
+    #[arg(long, value_name = "SEARCH,…", value_delimiter = ',', value_enum)]
     pub search: Vec<Search>,
     /// Compare searches instead: this many hunts for each flaw with each search, each up to its first violation or --runs
-    #[arg(long, value_name = "N", conflicts_with = "real", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub hunts: Option<u64>,
+    /// Start no run of real nodes in a search or hunt that is older than this, for example 20m
+    #[arg(long = "for", value_name = "DURATION", requires = "real", value_parser = duration)]
+    pub time: Option<Duration>,
     /// Threads that simulate; as many as there are cores if not given
     #[arg(long, value_name = "N", conflicts_with = "real", value_parser = clap::value_parser!(u32).range(1..))]
     pub jobs: Option<u32>,

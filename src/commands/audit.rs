@@ -1,6 +1,6 @@
 //! `bench audit`.
 
-use crate::audit::{self, Audit, Hunts, Place, Score, name_of};
+use crate::audit::{self, Audit, Hunts, Means, Place, Processes, Score, name_of};
 use crate::cli::Audit as Arguments;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -37,19 +37,90 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     std::fs::write(&path, text).map_err(|error| Failure::io(&path, &error))?;
     screen.line(&format!("{STRONG}audit{STRONG:#}, seed {}  {}", audit.seed, folder.display()));
     screen.line(&format!("{FAINT}faults: {}{FAINT:#}", audit.faults().join(", ")));
-    if let Some(hunts) = arguments.hunts {
-        return compare(&audit, &flaws, arguments, hunts, (&folder, &screen));
-    }
-    let place = if arguments.real { Place::Real } else { Place::Simulated };
-    let scores = if arguments.real {
-        with_processes(&audit, &flaws, &folder, &screen)?
+    let means = if arguments.real {
+        Means::Processes(processes(&folder, &screen, arguments.time)?)
     } else {
-        in_virtual_time(&audit, &flaws, arguments, &screen)?
+        Means::Threads(threads(arguments.jobs))
     };
-    audit::write(&folder, place, audit.seed, &scores)?;
-    screen.line(&format!("  {}", folder.join("audit.md").display()));
-    let alarms = scores.iter().any(|score| score.flaw.is_none() && score.detected > 0);
-    Ok(if alarms { Exit::Invalid } else { Exit::Valid })
+    let searched = Searched { audit: &audit, means, folder: &folder, screen: &screen };
+    let Some(hunts) = arguments.hunts else {
+        return searched.score(&flaws, arguments.search.first().copied().unwrap_or_default());
+    };
+    let usual = [Search::Random, Search::Guided];
+    searched.compare(&flaws, if arguments.search.is_empty() { &usual } else { &arguments.search }, hunts)
+}
+
+/// The searches of this command.
+struct Searched<'a> {
+    audit: &'a Audit,
+    means: Means<'a>,
+    folder: &'a Path,
+    screen: &'a Screen,
+}
+
+impl Searched<'_> {
+    /// Counts the runs that broke a promise, for each flaw.
+    fn score(&self, flaws: &[Option<Flaw>], search: Search) -> Result<Exit, Failure> {
+        let Self { audit, means, folder, screen } = self;
+        let place = if matches!(means, Means::Processes(_)) { Place::Real } else { Place::Simulated };
+        let mut scores = Vec::new();
+        for flaw in flaws {
+            if means.is_interrupted() {
+                break;
+            }
+            screen.live(format!("{}: {} runs", name_of(*flaw), audit.runs));
+            let begun = Instant::now();
+            let score = audit.score(*flaw, search, means)?;
+            tell(screen, &score, begun.elapsed());
+            scores.push(score);
+            // What there is can be read while the rest is made.
+            audit::write(folder, place, audit.seed, &scores)?;
+        }
+        screen.clear();
+        screen.line(&format!("  {}", folder.join("audit.md").display()));
+        let alarms = scores.iter().any(|score| score.flaw.is_none() && score.detected > 0);
+        Ok(self.exit(alarms))
+    }
+
+    /// Compares searches by the runs that they need.
+    fn compare(&self, flaws: &[Option<Flaw>], searches: &[Search], hunts: u64) -> Result<Exit, Failure> {
+        let Self { audit, means, folder, screen } = self;
+        let mut all: Vec<Hunts> = Vec::new();
+        for (flaw, search) in flaws.iter().flat_map(|flaw| searches.iter().map(move |search| (flaw, search)))
+        {
+            if means.is_interrupted() {
+                break;
+            }
+            screen.live(format!("{}: {hunts} hunts, {}", name_of(*flaw), search.word()));
+            let begun = Instant::now();
+            let made = audit.hunts(*flaw, *search, hunts, means)?;
+            screen.line(&format!(
+                "{:<32} {:<8} {:>4} of {} hunts, {} runs, {} a detection, in {}",
+                name_of(*flaw),
+                search.word(),
+                made.detected(),
+                made.count(),
+                made.runs(),
+                made.runs_each().map_or("–".to_owned(), |runs| format!("{runs:.1}")),
+                human(begun.elapsed()),
+            ));
+            all.push(made);
+            // What there is can be read while the rest is made.
+            audit::write_comparison(folder, &all)?;
+        }
+        screen.clear();
+        for sentence in audit::sentences(&all) {
+            screen.line(&sentence);
+        }
+        screen.line(&format!("  {}", folder.join("hunts.md").display()));
+        let alarms = all.iter().any(|hunts| hunts.flaw.is_none() && hunts.detected() > 0);
+        Ok(self.exit(alarms))
+    }
+
+    fn exit(&self, alarms: bool) -> Exit {
+        let exit = if alarms { Exit::Invalid } else { Exit::Valid };
+        if self.means.is_interrupted() { exit.worse(Exit::Interrupted) } else { exit }
+    }
 }
 
 /// The flaws that were named, `sound` for none; all where nothing was named.
@@ -68,94 +139,24 @@ fn chosen(only: &[String]) -> Result<Vec<Option<Flaw>>, Failure> {
     only.iter().map(read).collect()
 }
 
-fn in_virtual_time(
-    audit: &Audit,
-    flaws: &[Option<Flaw>],
-    arguments: &Arguments,
-    screen: &Screen,
-) -> Result<Vec<Score>, Failure> {
-    let search = arguments.search.first().copied().unwrap_or(Search::Random);
-    let mut scores = Vec::new();
-    for flaw in flaws {
-        screen.live(format!("{}: {} runs", name_of(*flaw), audit.runs));
-        let begun = Instant::now();
-        let score = audit.simulate(*flaw, search, threads(arguments.jobs))?;
-        tell(screen, &score, begun.elapsed());
-        scores.push(score);
-    }
-    screen.clear();
-    Ok(scores)
-}
-
-/// Compares searches by the runs that they need.
-fn compare(
-    audit: &Audit,
-    flaws: &[Option<Flaw>],
-    arguments: &Arguments,
-    hunts: u64,
-    (folder, screen): (&Path, &Screen),
-) -> Result<Exit, Failure> {
-    let searches =
-        if arguments.search.is_empty() { &[Search::Random, Search::Guided][..] } else { &arguments.search };
-    let mut all: Vec<Hunts> = Vec::new();
-    for flaw in flaws {
-        for search in searches {
-            screen.live(format!("{}: {hunts} hunts, {}", name_of(*flaw), search.word()));
-            let begun = Instant::now();
-            let made = audit.hunts(*flaw, *search, hunts, threads(arguments.jobs))?;
-            screen.line(&format!(
-                "{:<32} {:<8} {:>4} of {} hunts, {} runs, {} a detection, in {}",
-                name_of(*flaw),
-                search.word(),
-                made.detected(),
-                made.count(),
-                made.runs(),
-                made.runs_each().map_or("–".to_owned(), |runs| format!("{runs:.1}")),
-                human(begun.elapsed()),
-            ));
-            all.push(made);
-            // What there is can be read while the rest is made.
-            audit::write_comparison(folder, &all)?;
-        }
-    }
-    screen.clear();
-    for sentence in audit::sentences(&all) {
-        screen.line(&sentence);
-    }
-    screen.line(&format!("  {}", folder.join("hunts.md").display()));
-    let alarms = all.iter().any(|hunts| hunts.flaw.is_none() && hunts.detected() > 0);
-    Ok(if alarms { Exit::Invalid } else { Exit::Valid })
-}
-
 /// As many threads as were asked for, or as there are cores.
 fn threads(jobs: Option<u32>) -> usize {
     let cores = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
     jobs.map_or(cores, |jobs| jobs as usize)
 }
 
-fn with_processes(
-    audit: &Audit,
-    flaws: &[Option<Flaw>],
-    folder: &Path,
-    screen: &Screen,
-) -> Result<Vec<Score>, Failure> {
+/// What makes runs with real nodes.
+fn processes<'a>(
+    folder: &'a Path,
+    screen: &'a Screen,
+    time: Option<Duration>,
+) -> Result<Processes<'a>, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::bench("runtime", format!("cannot be started: {error}")))?;
-    runtime.block_on(async {
-        let interrupt = interrupt::listen(screen)?;
-        let runner = Runner { folder, screen, interrupt, simulated: false };
-        let mut scores = Vec::new();
-        for flaw in flaws {
-            let begun = Instant::now();
-            let score = audit.hunt(*flaw, &runner, screen).await?;
-            tell(screen, &score, begun.elapsed());
-            scores.push(score);
-        }
-        screen.clear();
-        Ok(scores)
-    })
+    let interrupt = runtime.block_on(async { interrupt::listen(screen) })?;
+    Ok(Processes { runtime, runner: Runner { folder, screen, interrupt, simulated: false }, time })
 }
 
 /// A line for one search.

@@ -22,7 +22,7 @@ mod subject;
 pub(crate) use class::Class;
 pub(crate) use draw::Choices;
 pub(crate) use findings::{Finding, Findings};
-pub(crate) use guide::{Guide, Search};
+pub(crate) use guide::{Guide, Schedule, Search};
 pub(crate) use merge::merge;
 use record::Unproven;
 pub(crate) use record::{HuntPlan, RunRecord, records};
