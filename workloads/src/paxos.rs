@@ -43,23 +43,9 @@ impl PaxosHttp {
 ///
 /// Only a text that an integer of ours could have made becomes an integer: `007` stays a string.
 pub fn value(workload: Workload, text: String) -> Value {
-    match workload {
-        Workload::Register
-        | Workload::ListAppend
-        | Workload::RwRegister
-        | Workload::Bank
-        | Workload::Queue
-        | Workload::Set
-        | Workload::GCounter
-        | Workload::PnCounter
-        | Workload::UniqueIds
-        | Workload::Echo
-        | Workload::Kafka
-        | Workload::Lock => match text.parse::<i64>() {
-            Ok(number) if number.to_string() == text => json!(number),
-            Ok(_) | Err(_) => Value::String(text),
-        },
-        Workload::Kv => Value::String(text),
+    match text.parse::<i64>() {
+        Ok(number) if !workload.has_text_values() && number.to_string() == text => json!(number),
+        Ok(_) | Err(_) => Value::String(text),
     }
 }
 

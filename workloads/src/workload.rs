@@ -76,6 +76,11 @@ impl Workload {
         }
     }
 
+    /// Whether its values are strings, rather than integers or what a transaction makes of them.
+    pub fn has_text_values(self) -> bool {
+        self == Self::Kv
+    }
+
     /// What it is, in one line.
     pub fn about(self) -> &'static str {
         match self {

@@ -137,21 +137,10 @@ impl Language {
         match value {
             Value::Null => Some(Value::Null),
             Value::String(text) => Some(paxos::value(self.workload, text.clone())),
-            Value::Number(number) if !number.is_f64() => Some(match self.workload {
-                Workload::Kv => Value::String(number.to_string()),
-                Workload::Register
-                | Workload::ListAppend
-                | Workload::RwRegister
-                | Workload::Bank
-                | Workload::Queue
-                | Workload::Set
-                | Workload::GCounter
-                | Workload::PnCounter
-                | Workload::UniqueIds
-                | Workload::Echo
-                | Workload::Kafka
-                | Workload::Lock => value.clone(),
-            }),
+            Value::Number(number) if !number.is_f64() && self.workload.has_text_values() => {
+                Some(Value::String(number.to_string()))
+            }
+            Value::Number(number) if !number.is_f64() => Some(value.clone()),
             Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => None,
         }
     }

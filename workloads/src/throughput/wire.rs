@@ -3,7 +3,7 @@
 use crate::adapter::{Dialogue, Protocol};
 use crate::http1::{whole, write_request};
 use crate::operation::{Function, Operation};
-use crate::spec::{LoadSpec, Workload};
+use crate::spec::LoadSpec;
 use hyper::header::HeaderValue;
 use serde_json::{Value, json};
 
@@ -21,20 +21,10 @@ pub(super) struct Requests {
 impl Requests {
     /// All keys of a load. Commands have no names, for they are never sent again.
     pub(super) fn new(load: &LoadSpec, protocol: &dyn Protocol) -> Self {
-        let (read, write, value) = match load.workload {
-            Workload::Kv => (Function::Get, Function::Put, json!("v".repeat(load.value_bytes() as usize))),
-            Workload::Register
-            | Workload::ListAppend
-            | Workload::RwRegister
-            | Workload::Bank
-            | Workload::Queue
-            | Workload::Set
-            | Workload::GCounter
-            | Workload::PnCounter
-            | Workload::UniqueIds
-            | Workload::Echo
-            | Workload::Kafka
-            | Workload::Lock => (Function::Read, Function::Write, json!(1)),
+        let (read, write, value) = if load.workload.has_text_values() {
+            (Function::Get, Function::Put, json!("v".repeat(load.value_bytes() as usize)))
+        } else {
+            (Function::Read, Function::Write, json!(1))
         };
         let bytes = |operation: &Operation| bytes(protocol, operation);
         let all = |function: Function, argument: &Value| {
@@ -128,6 +118,7 @@ mod tests {
     use super::*;
     use crate::paxos::PaxosHttp;
     use crate::requests::ClientSpec;
+    use crate::spec::Workload;
 
     fn load() -> LoadSpec {
         toml::from_str("workload = \"kv\"\nkeys = 2\nrecord = false\nvalue-bytes = 3\nmix = { put = 1 }")
