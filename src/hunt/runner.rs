@@ -94,7 +94,8 @@ impl Runner<'_> {
             })
         } else {
             let (path, interrupt) = (folder.clone(), &self.interrupt);
-            let outcome = Box::pin(replay(&loaded, seed, path, self.screen, interrupt, followed)).await;
+            let outcome = replay((&loaded, seed), path, self.screen, interrupt, followed, is_kept);
+            let outcome = Box::pin(outcome).await;
             behaviour = recorded(&loaded, &folder);
             outcome
         };
@@ -123,6 +124,11 @@ impl Runner<'_> {
         }
         Ok(share)
     }
+}
+
+/// Whether the folder of a run stays, so that its reports are worth their time.
+fn is_kept(answer: Answer) -> bool {
+    matches!(answer, Answer::Invalid | Answer::Failed)
 }
 
 /// Simulates a run; only one that broke a promise is written into its folder.

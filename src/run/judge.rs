@@ -47,6 +47,18 @@ pub(crate) fn judge(folder: &Path) -> Result<RunVerdict, Failure> {
         .map_err(|error| Failure::bench(folder.display().to_string(), error.to_string()))
 }
 
+/// The same, and writes nothing but where the answer makes the run worth keeping.
+///
+/// # Errors
+/// As [`judge`].
+pub(crate) fn judge_and_keep(
+    folder: &Path,
+    is_kept: impl FnOnce(Answer) -> bool,
+) -> Result<RunVerdict, Failure> {
+    report::judge_and_keep(folder, &deadline, is_kept)
+        .map_err(|error| Failure::bench(folder.display().to_string(), error.to_string()))
+}
+
 /// A function that returns whether this time has passed since now.
 pub(crate) fn deadline(limit: Duration) -> Box<dyn Fn() -> bool + Sync> {
     let begun = Instant::now();

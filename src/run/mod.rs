@@ -152,20 +152,20 @@ pub(crate) async fn point(
     screen: &Screen,
     interrupt: &CancellationToken,
 ) -> Result<RunVerdict, Failure> {
-    Box::pin(replay(loaded, seed, path, screen, interrupt, None)).await
+    Box::pin(replay((loaded, seed), path, screen, interrupt, None, |_| true)).await
 }
 
-/// The same, and follows a recorded schedule if there is one.
+/// The same, and follows a recorded schedule if there is one. Reports are written where the answer makes the run worth keeping.
 ///
 /// # Errors
 /// As [`point`].
 pub(crate) async fn replay(
-    loaded: &Loaded,
-    seed: u64,
+    (loaded, seed): (&Loaded, u64),
     path: PathBuf,
     screen: &Screen,
     interrupt: &CancellationToken,
     followed: Option<&Following>,
+    is_kept: fn(Answer) -> bool,
 ) -> Result<RunVerdict, Failure> {
     let decided = plan::decide(loaded, seed, Timestamp::now(), 1)?;
     let folder = RunFolder::at(path)?;
@@ -177,7 +177,7 @@ pub(crate) async fn replay(
         return Err(failure);
     }
     screen.live("judging".to_owned());
-    judge::judge(&folder.path)
+    judge::judge_and_keep(&folder.path, is_kept)
 }
 
 /// Runs the variants in sequence, until one fails or the run is interrupted.

@@ -106,7 +106,7 @@ async fn once(
         Some(failure) if number == 1 => return Err(failure),
         _ => {}
     }
-    let verdict = judge::judge(&folder.path)?;
+    let verdict = judge::judge_and_keep(&folder.path, |answer| answer != Answer::Valid)?;
     let valid = verdict.answer == Answer::Valid;
     if valid || interrupt.is_cancelled() {
         fs::remove_dir_all(&folder.path).map_err(|error| Failure::io(&folder.path, &error))?;

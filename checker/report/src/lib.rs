@@ -97,7 +97,28 @@ pub fn judge_read_only(
     deadline: Deadline<'_>,
     options: &PictureOptions,
 ) -> Result<(RunVerdict, Option<ResultsError>), ResultsError> {
-    let mut written = Ok(());
+    let (plan, observed, verdict) = judge_files(dir, deadline)?;
+    let written = write(dir, &plan, observed, &verdict, options);
+    Ok((verdict, written.err()))
+}
+
+/// The same, and writes nothing but where the answer makes the run worth keeping. Pictures take longer than a small run's verdict.
+pub fn judge_and_keep(
+    dir: &Path,
+    deadline: Deadline<'_>,
+    is_kept: impl FnOnce(Answer) -> bool,
+) -> Result<RunVerdict, ResultsError> {
+    let (plan, observed, verdict) = judge_files(dir, deadline)?;
+    if is_kept(verdict.answer) {
+        write(dir, &plan, observed, &verdict, &PictureOptions::default())?;
+    }
+    Ok(verdict)
+}
+
+fn judge_files(
+    dir: &Path,
+    deadline: Deadline<'_>,
+) -> Result<(Plan, Vec<Observed>, RunVerdict), ResultsError> {
     let plan = Plan::read(dir)?;
     let mut observed = Vec::with_capacity(plan.variants.len());
     let mut variants = Vec::with_capacity(plan.variants.len());
@@ -113,19 +134,11 @@ pub fn judge_read_only(
             verdict.checks.insert(0, check);
             verdict.answer = Answer::Failed;
         }
-        if seen.history {
-            written = written
-                .and_then(|()| csv_files::operations(&folder.join("operations.csv"), &seen))
-                .and_then(|()| csv_files::faults(&folder.join("faults.csv"), &verdict.faults))
-                .and_then(|()| csv_files::outages(&folder.join("outages.csv"), &verdict.outages))
-                .and_then(|()| csv_files::recoveries(&folder.join("recoveries.csv"), &verdict.recoveries));
-        }
         observed.push(seen);
         variants.push(verdict);
     }
     let verdict = combine(&plan, variants);
-    let written = written.and_then(|()| write(dir, &plan, observed, &verdict, options));
-    Ok((verdict, written.err()))
+    Ok((plan, observed, verdict))
 }
 
 /// Judges the only variant of a run that lies in memory: its events and what `load.json` would say. Nothing is read or
@@ -248,6 +261,13 @@ fn write(
     verdict: &RunVerdict,
     options: &PictureOptions,
 ) -> Result<(), ResultsError> {
+    for (seen, verdict) in observed.iter().zip(&verdict.variants).filter(|(seen, _)| seen.history) {
+        let folder = dir.join(&seen.plan.name);
+        csv_files::operations(&folder.join("operations.csv"), seen)?;
+        csv_files::faults(&folder.join("faults.csv"), &verdict.faults)?;
+        csv_files::outages(&folder.join("outages.csv"), &verdict.outages)?;
+        csv_files::recoveries(&folder.join("recoveries.csv"), &verdict.recoveries)?;
+    }
     csv_files::summary(&dir.join("summary.csv"), &verdict.variants)?;
     if verdict.rounds > 1 {
         csv_files::medians(&dir.join("medians.csv"), &verdict.medians)?;
