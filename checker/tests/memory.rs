@@ -12,7 +12,7 @@ use checker::transactions::{self, Options, Workload};
 use counting::Measurement;
 use history::{Operations, read_operations};
 use std::fmt::Write as _;
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read, Seek, SeekFrom};
 
 /// Clients of the history; each has keys of its own.
 const CLIENTS: usize = 10;
@@ -23,6 +23,8 @@ const KEYS_A_CLIENT: usize = 100;
 enum Load {
     /// In even rounds clients write a unique value, in odd ones they read it again.
     Register,
+    /// The same as Jepsen's EDN.
+    RegisterEdn,
     /// Transactions read a list and append to it; a list ends at this many elements.
     Lists(usize),
 }
@@ -40,10 +42,14 @@ struct Generated {
 impl Generated {
     fn new(load: Load, operations: usize) -> Self {
         let model = if load == Load::Register { "register" } else { "list-append" };
-        let header = format!(
+        let mut line = format!(
             r#"{{"history":1,"spec":"large","variant":"main","model":"{model}","seed":7,"started":"2026-11-23T10:00:00Z"}}"#
         );
-        Self { load, operations, next: 0, line: format!("{header}\n"), at: 0 }
+        line.push('\n');
+        if load == Load::RegisterEdn {
+            line.clear();
+        }
+        Self { load, operations, next: 0, line, at: 0 }
     }
 
     fn advance(&mut self) {
@@ -56,8 +62,19 @@ impl Generated {
         self.next += 1;
         let (round, client) = (event / (2 * CLIENTS), event % CLIENTS);
         let begins = event % (2 * CLIENTS) < CLIENTS;
+        let time = event * 1000;
         let what = match self.load {
             Load::Register => register(round, client, begins),
+            Load::RegisterEdn => {
+                let kind = if begins { "invoke" } else { "ok" };
+                let what = register_edn(round, client, begins);
+                writeln!(
+                    self.line,
+                    "{{:index {event}, :time {time}, :type :{kind}, :process {client}, {what}}}"
+                )
+                .unwrap();
+                return;
+            }
             Load::Lists(length) => lists(round, client, begins, length),
         };
         let (kind, more) = if begins {
@@ -65,20 +82,31 @@ impl Generated {
         } else {
             ("ok", String::new())
         };
-        let time = event * 1000;
         writeln!(self.line, r#"{{"time":{time},"process":{client},"type":"{kind}",{what}{more}}}"#).unwrap();
     }
 }
 
-fn register(round: usize, client: usize, begins: bool) -> String {
+/// The function, the key and the value of an event.
+fn access(round: usize, client: usize, begins: bool) -> (&'static str, usize, Option<usize>) {
     let key = client * KEYS_A_CLIENT + round / 2 % KEYS_A_CLIENT;
     let written = round / 2 * CLIENTS + client;
-    let (f, value) = match (round % 2, begins) {
-        (0, _) => ("write", written.to_string()),
-        (_, true) => ("read", "null".to_owned()),
-        (_, false) => ("read", written.to_string()),
-    };
+    match (round % 2, begins) {
+        (0, _) => ("write", key, Some(written)),
+        (_, true) => ("read", key, None),
+        (_, false) => ("read", key, Some(written)),
+    }
+}
+
+fn register(round: usize, client: usize, begins: bool) -> String {
+    let (f, key, value) = access(round, client, begins);
+    let value = value.map_or_else(|| "null".to_owned(), |value| value.to_string());
     format!(r#""f":"{f}","key":"k{key}","value":{value}"#)
+}
+
+fn register_edn(round: usize, client: usize, begins: bool) -> String {
+    let (f, key, value) = access(round, client, begins);
+    let value = value.map_or_else(|| "nil".to_owned(), |value| value.to_string());
+    format!(":f :{f}, :value [{key} {value}]")
 }
 
 fn lists(round: usize, client: usize, begins: bool, length: usize) -> String {
@@ -101,6 +129,19 @@ impl Read for Generated {
     }
 }
 
+impl Seek for Generated {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        match to {
+            SeekFrom::Start(0) => {
+                *self = Self::new(self.load, self.operations);
+                Ok(0)
+            }
+            // About as long as it is.
+            _ => Ok(200 * self.operations as u64),
+        }
+    }
+}
+
 /// What the operations of a history, and the check of them, may hold.
 struct Bounds {
     /// Bytes for each operation once it is read.
@@ -118,11 +159,17 @@ const BESIDE: usize = 8 << 20;
 fn judged_within_its_memory(load: Load, count: usize, bounds: &Bounds) {
     assert!(count.is_multiple_of(2 * CLIENTS), "rounds are whole");
     let measurement = Measurement::begin();
-    let operations: Operations =
-        read_operations(BufReader::new(Generated::new(load, count))).unwrap().operations;
+    let file = Generated::new(load, count);
+    let operations: Operations = match load {
+        Load::Register | Load::Lists(_) => read_operations(BufReader::new(file)).unwrap().operations,
+        Load::RegisterEdn => {
+            let read = formats::read_operations(file, "history.edn", &formats::Options::default());
+            read.expect("nothing about it is unusual").take_operations().unwrap()
+        }
+    };
     let in_columns = measurement.held();
     match load {
-        Load::Register => {
+        Load::Register | Load::RegisterEdn => {
             let verdict = linearizability::check(&operations, Model::Register, &Limits::DEFAULT);
             assert!(
                 matches!(verdict, Verdict::Valid { operations, .. } if operations == count),
@@ -143,6 +190,11 @@ fn judged_within_its_memory(load: Load, count: usize, bounds: &Bounds) {
 #[test]
 fn memory_follows_the_number_of_operations() {
     judged_within_its_memory(Load::Register, 300_000, &REGISTER);
+}
+
+#[test]
+fn edn_takes_the_memory_of_its_operations() {
+    judged_within_its_memory(Load::RegisterEdn, 300_000, &REGISTER);
 }
 
 #[test]

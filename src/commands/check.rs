@@ -25,7 +25,9 @@ use report::Answer;
 use report::Check as Verdict;
 use report::PictureOptions;
 use serde_json::{Value, json};
+use std::borrow::Cow;
 use std::fmt;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 /// Judges files and folders.
@@ -454,6 +456,10 @@ fn read(source: &Source, options: &Options) -> Result<History, Failure> {
     if let Some(recorded) = plain.then(|| source.recorded()).flatten() {
         return Ok(ours_as(recorded, false, options));
     }
+    let in_place = source.open().and_then(|file| formats::read_operations(file, &location, options));
+    if let Some(read) = in_place {
+        return history_of(source, read, false);
+    }
     let packed = source.bytes()?;
     let Unpacked { bytes, cut } = formats::unpack(&packed).map_err(|error| at(&location, &error))?;
     let ours = options.format.is_none_or(|format| format == Format::History) && sources::has_header(&bytes);
@@ -466,14 +472,23 @@ fn read(source: &Source, options: &Options) -> Result<History, Failure> {
             RecordedOperations::of(history).map_err(|error| Failure::usage(&location, error.to_string()))?;
         return Ok(ours_as(recorded, cut, options));
     }
-    let mut read = foreign(&location, &bytes, options)?;
+    let packed_whole = !cut && matches!(bytes, Cow::Owned(_));
+    let in_place = || formats::read_operations(Cursor::new(&bytes), &location, options);
+    let in_place = packed_whole.then(in_place).flatten();
+    let mut read = in_place.map_or_else(|| foreign(&location, &bytes, options), Ok)?;
     if cut && !read.unfinished {
         read.unfinished = true;
         read.notes.push("the packed file is cut off: the history is unfinished".to_owned());
     }
-    let model = read.model().map_err(|error| Failure::usage(&location, error.message))?.to_owned();
     drop(bytes);
     drop(packed);
+    history_of(source, read, cut)
+}
+
+/// What is judged of a file, which may have been packed and cut.
+fn history_of(source: &Source, mut read: Read, cut: bool) -> Result<History, Failure> {
+    let location = source.path.display().to_string();
+    let model = read.model().map_err(|error| Failure::usage(&location, error.message))?.to_owned();
     let operations = read.take_operations().map_err(|error| at(&location, &error))?;
     let mut converted = read.header.converted.unwrap_or_default();
     let in_order = matches!(

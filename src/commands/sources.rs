@@ -91,17 +91,18 @@ impl Source {
     /// The operations of a file of our own format, read line by line; none if it is no such file, or has anything
     /// unusual, which is left to the readers of whole files.
     pub(super) fn recorded(&self) -> Option<RecordedOperations> {
-        let ([path], None) = (self.parts.as_slice(), &self.content) else { return None };
-        // What is no file, for example a pipe, can be read only once.
-        if !path.is_file() {
-            return None;
-        }
-        let mut file = BufReader::with_capacity(BLOCK, File::open(path).ok()?);
+        let mut file = BufReader::with_capacity(BLOCK, self.open()?);
         let start = file.fill_buf().ok()?;
         if start.first() != Some(&b'{') || !has_header(start) {
             return None;
         }
         read_operations(file).ok()
+    }
+
+    /// The file, if it is one and can be read more than once; a pipe cannot.
+    pub(super) fn open(&self) -> Option<File> {
+        let ([path], None) = (self.parts.as_slice(), &self.content) else { return None };
+        if path.is_file() { File::open(path).ok() } else { None }
     }
 
     /// The folder of the report that it belongs to, if it is the file of a client, or of several.

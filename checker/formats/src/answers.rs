@@ -63,20 +63,27 @@ fn denials(events: &mut [Event]) -> (usize, usize) {
     (failed, unknown)
 }
 
+/// Whether a function takes an element, so that it may find none.
+pub(super) fn removes(f: &str) -> bool {
+    matches!(f, "dequeue" | "pop" | "peek")
+}
+
+/// Whether a text is the mark of an empty queue.
+pub(super) fn is_mark(text: &str) -> bool {
+    EMPTY.iter().any(|mark| text.trim_start_matches(':').eq_ignore_ascii_case(mark))
+}
+
 /// Makes marks of an empty queue `null`, where nobody put them in.
 fn empty_marks(events: &mut [Event]) -> usize {
-    let removes = |event: &Event| matches!(event.f.as_str(), "dequeue" | "pop" | "peek");
-    let is_mark = |value: &Value| {
-        let text = value.as_str().map(|text| text.trim_start_matches(':').to_ascii_lowercase());
-        text.is_some_and(|text| EMPTY.contains(&text.as_str()))
+    let found = |event: &Event| {
+        event.kind == Kind::Ok && removes(&event.f) && event.value.as_str().is_some_and(is_mark)
     };
-    let found = |event: &Event| event.kind == Kind::Ok && removes(event) && is_mark(&event.value);
     if !events.iter().any(found) {
         return 0;
     }
     let added: FxHashSet<Value> = events
         .iter()
-        .filter(|event| event.kind == Kind::Invoke && !removes(event))
+        .filter(|event| event.kind == Kind::Invoke && !removes(&event.f))
         .map(|event| event.value.clone())
         .collect();
     let mut count = 0;

@@ -42,6 +42,11 @@ impl Budget {
         }
     }
 
+    /// Spends what an event takes in columns, with a value that stands there as it is.
+    pub(super) fn spend_row(&mut self, bytes: usize, value: Option<&Value>) -> Result<(), String> {
+        self.spend(bytes + value.map_or(0, weight))
+    }
+
     /// Spends what an event takes.
     pub(super) fn spend_event(&mut self, offset: usize, event: &Event) -> Result<(), Fault> {
         let texts = [Some(&event.f), event.key.as_ref(), event.error.as_ref(), event.node.as_ref()];

@@ -6,7 +6,8 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
 
 /// What the value of an invocation says about the question.
-enum Sign {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Sign {
     /// It can be nothing but a key and a value.
     Tuple,
     /// It cannot be a key and a value.
@@ -83,15 +84,42 @@ fn sign(event: &Event, versioned: bool) -> Sign {
     if event.key.is_some() || key.is_array() || key.is_null() {
         return Sign::Plain;
     }
-    let length = value.as_array().map(Vec::len);
-    let tuple = |is| if is { Sign::Tuple } else { Sign::Plain };
-    match event.f.as_str() {
-        "cas" => tuple(length == Some(2)),
-        "txn" => tuple(value.as_array().is_some_and(|steps| steps.iter().all(Value::is_array))),
-        "read" | "get" => tuple(value.is_null() || versioned && length == Some(2)),
-        "write" if versioned => tuple(length == Some(2)),
-        _ if value.is_null() => Sign::Tuple,
-        _ => Sign::Open,
+    Second::of(value).sign(&event.f, versioned)
+}
+
+/// What the second part of a pair is, whose first part may be a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Second {
+    Null,
+    /// A list of so many.
+    List(usize),
+    /// A list of so many lists.
+    Lists(usize),
+    Other,
+}
+
+impl Second {
+    pub(super) fn of(value: &Value) -> Self {
+        match value {
+            Value::Null => Self::Null,
+            Value::Array(items) if items.iter().all(Value::is_array) => Self::Lists(items.len()),
+            Value::Array(items) => Self::List(items.len()),
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Object(_) => Self::Other,
+        }
+    }
+
+    /// What it says about the pair that was given to a function.
+    pub(super) fn sign(self, f: &str, versioned: bool) -> Sign {
+        let two = matches!(self, Self::List(2) | Self::Lists(2));
+        let tuple = |is| if is { Sign::Tuple } else { Sign::Plain };
+        match f {
+            "cas" => tuple(two),
+            "txn" => tuple(matches!(self, Self::Lists(_))),
+            "read" | "get" => tuple(self == Self::Null || versioned && two),
+            "write" if versioned => tuple(two),
+            _ if self == Self::Null => Sign::Tuple,
+            _ => Sign::Open,
+        }
     }
 }
 

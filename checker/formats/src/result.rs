@@ -1,8 +1,9 @@
 //! A history as it was read, with all that was guessed on the way.
 
 use super::{
-    FailedCas, Format, ModelGuess, Options, ReadError, answers, clients, draft::Draft, failed_cas,
-    fault::Fault, independent, model, order, order::Order, processes, stamp,
+    FailedCas, Format, ModelGuess, Options, ReadError, answers, budget::Budget, clients, draft::Draft,
+    failed_cas, fault::Fault, independent, model, order, order::Order, processes, readers::note_others,
+    stamp,
 };
 use history::{
     Converted, Event, FORMAT_VERSION, Header, Kind, Operation, Operations, PairError, Process,
@@ -21,6 +22,8 @@ pub struct Read {
     /// 1970).
     pub header: Header,
     events: Vec<Event>,
+    /// The operations, where they were read without events.
+    in_columns: Option<Operations>,
     /// The transactions of a file that has sessions of them, and no events.
     transactions: Vec<RegisterTransaction>,
     /// What is known of the model.
@@ -46,7 +49,8 @@ impl Read {
         self.model.name()
     }
 
-    /// The events in their order. Times never decrease; where a file has none they count the events.
+    /// The events in their order. Times never decrease; where a file has none they count the events. There are none where
+    /// [`read_operations`](crate::read_operations) gave the operations.
     pub fn events(&self) -> Cow<'_, [Event]> {
         if self.transactions.is_empty() {
             Cow::Borrowed(&self.events)
@@ -57,6 +61,9 @@ impl Read {
 
     /// The operations, paired process by process.
     pub fn operations(&self) -> Result<Vec<Operation>, ReadError> {
+        if let Some(operations) = &self.in_columns {
+            return Ok(operations.to_vec());
+        }
         let events = self.events();
         let operations = pair(&events).map_err(|error| self.located(&error))?;
         Ok(self.ordered(operations, events.len()))
@@ -65,6 +72,9 @@ impl Read {
     /// The operations, as [`operations`](Self::operations) gives them, in columns. The events move into them and are
     /// gone.
     pub fn take_operations(&mut self) -> Result<Operations, ReadError> {
+        if let Some(operations) = self.in_columns.take() {
+            return Ok(operations);
+        }
         let events = std::mem::take(&mut self.events);
         let transactions = std::mem::take(&mut self.transactions);
         if !transactions.is_empty() {
@@ -147,6 +157,56 @@ pub(super) fn finish(
     if let (Some(said), true) = (&options.model, format.is_foreign()) {
         model::refuse(said, &draft)?;
     }
+    Ok(finished(draft, None, format, model, options))
+}
+
+/// What was settled while operations were read without events.
+#[derive(Debug, Default)]
+pub(super) struct Settled {
+    /// How many events were no clients'.
+    pub(super) others: usize,
+    /// Whether values were found to be keys with values.
+    pub(super) split: bool,
+    /// How many failures and unknown outcomes have answers.
+    pub(super) unjudged_answers: usize,
+    /// Whether a compare-and-set failed without the error that says why.
+    pub(super) failed_cas: bool,
+}
+
+/// What [`finish`] makes of the events of the same operations, which leave nothing else to settle; none if they are to be read
+/// as events.
+pub(super) fn of_operations(
+    operations: Operations,
+    settled: &Settled,
+    how: Option<String>,
+    options: &Options,
+) -> Option<Read> {
+    let format = Format::JepsenEdn;
+    let mut draft = Draft::new(&[], Budget::new(0, None));
+    draft.notes.extend(how);
+    note_others(&mut draft, settled.others);
+    if settled.split {
+        draft.notes.push(SPLIT.to_owned());
+    }
+    note_answers_of_others(&mut draft, settled.unjudged_answers);
+    if settled.failed_cas {
+        draft.notes.push(FAILED_CAS_AS_SAID.to_owned());
+    }
+    let model = match &options.model {
+        Some(said) if model::fits(said, &operations) => ModelGuess::Said(said.clone()),
+        Some(_) => return None,
+        None => model::guess_of_operations(&operations, options.initial)?,
+    };
+    Some(finished(draft, Some(operations), format, model, options))
+}
+
+fn finished(
+    mut draft: Draft<'_>,
+    in_columns: Option<Operations>,
+    format: Format,
+    model: ModelGuess,
+    options: &Options,
+) -> Read {
     note_model(&mut draft, &model);
     let converted = converted(&mut draft, format, &model, options);
     let mut header = draft.header.unwrap_or_else(|| Header {
@@ -160,10 +220,11 @@ pub(super) fn finish(
         converted: None,
     });
     header.converted = converted;
-    Ok(Read {
+    Read {
         format,
         header,
         events: draft.events,
+        in_columns,
         transactions: draft.transactions,
         model,
         notes: draft.notes,
@@ -173,7 +234,7 @@ pub(super) fn finish(
         open_end: draft.end.open,
         reorders: draft.ties_chosen,
         lines: draft.lines,
-    })
+    }
 }
 
 /// The first transactions that do each thing, from which the model is guessed.
@@ -227,6 +288,8 @@ fn converted(
     (!ours || !converted.is_certain()).then_some(converted)
 }
 
+const SPLIT: &str = "every value is taken to be [key value], as in independent tests: all are pairs, and some can be nothing else";
+
 fn split(draft: &mut Draft<'_>, options: &Options) -> Result<(), Fault> {
     let versioned = options.model.as_deref() == Some("versioned-register");
     let splits = match options.independent {
@@ -236,11 +299,7 @@ fn split(draft: &mut Draft<'_>, options: &Options) -> Result<(), Fault> {
     if splits {
         independent::split(draft)?;
         if options.independent.is_none() {
-            draft.notes.push(
-                "every value is taken to be [key value], as in independent tests: all are pairs, and some can be \
-                 nothing else"
-                    .to_owned(),
-            );
+            draft.notes.push(SPLIT.to_owned());
         }
     }
     Ok(())
@@ -249,6 +308,10 @@ fn split(draft: &mut Draft<'_>, options: &Options) -> Result<(), Fault> {
 /// Notes answers beside an unknown outcome or a failure, which no check uses.
 fn note_unjudged_answers(draft: &mut Draft<'_>) {
     let count = answers_of_others(&draft.events);
+    note_answers_of_others(draft, count);
+}
+
+fn note_answers_of_others(draft: &mut Draft<'_>, count: usize) {
     if count > 0 {
         draft.unjudged.push(format!("answers of {count} operations that failed or whose outcome is unknown"));
     }
@@ -274,6 +337,9 @@ fn answers_of_others(events: &[Event]) -> usize {
     count
 }
 
+const FAILED_CAS_AS_SAID: &str =
+    "a compare-and-set that failed without the error precondition is taken not to have happened";
+
 fn note_failed_cas(draft: &mut Draft<'_>, meaning: FailedCas) {
     let said = |event: &Event| event.error.as_deref() == Some(failed_cas::PRECONDITION);
     let failed = || draft.events.iter().filter(|event| event.kind == Kind::Fail && event.f == "cas");
@@ -281,9 +347,7 @@ fn note_failed_cas(draft: &mut Draft<'_>, meaning: FailedCas) {
         FailedCas::ValueDiffered if failed().any(said) => {
             "a compare-and-set that failed is taken to have found another value"
         }
-        FailedCas::AsSaid if failed().any(|event| !said(event)) => {
-            "a compare-and-set that failed without the error precondition is taken not to have happened"
-        }
+        FailedCas::AsSaid if failed().any(|event| !said(event)) => FAILED_CAS_AS_SAID,
         FailedCas::DidNotHappen if failed().next().is_some() => {
             "a compare-and-set that failed is taken not to have happened"
         }

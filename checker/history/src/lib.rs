@@ -25,10 +25,10 @@ pub use fault_event::{
 };
 pub use operation::{Operation, Outcome, OutcomeClass};
 pub use operations::{
-    Atom, Content, Iter, OperationRef, Operations, OutcomeRef, Step, StepKind, Steps, StepsIter,
-    ToOperations, TransactionRef,
+    Atom, Content, Given, Iter, OperationRef, Operations, OutcomeRef, Packer, Scalar, Step, StepKind, Steps,
+    StepsIter, ToOperations, TransactionRef,
 };
-pub use pair::{PairError, pair, pair_columns};
+pub use pair::{ClientEvent, PairError, Pairs, pair, pair_columns};
 pub use phrases::{CRASH_IMAGE, INSIDE_SECTOR, ONLY_FOLDERS};
 pub use read::{FORMAT_VERSION, History, ReadError, read_jsonl};
 pub use read_operations::{ReadOperationsError, RecordedOperations, read_operations};

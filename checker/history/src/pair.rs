@@ -118,43 +118,65 @@ pub fn pair_columns(mut events: Vec<Event>) -> Result<Operations, PairError> {
     Ok(pairs.finish())
 }
 
-/// An event of a client, whose texts stand elsewhere.
+/// An event of a client, whose texts stand elsewhere; its fields are those of [`Event`].
 #[derive(Debug)]
-pub(crate) struct ClientEvent<'a> {
-    pub(crate) time: u64,
-    pub(crate) process: u64,
-    pub(crate) kind: Kind,
-    pub(crate) f: &'a str,
-    pub(crate) key: Option<&'a str>,
-    pub(crate) value: Given<'a>,
-    pub(crate) error: Option<&'a str>,
-    pub(crate) actual: Option<Given<'a>>,
-    pub(crate) client: Option<u32>,
-    pub(crate) node: Option<&'a str>,
-    pub(crate) intended: Option<u64>,
-    pub(crate) phase: Option<Phase>,
+#[allow(missing_docs, reason = "the fields are documented at the event")]
+pub struct ClientEvent<'a> {
+    pub time: u64,
+    pub process: u64,
+    pub kind: Kind,
+    pub f: &'a str,
+    pub key: Option<&'a str>,
+    pub value: Given<'a>,
+    pub error: Option<&'a str>,
+    pub actual: Option<Given<'a>>,
+    pub client: Option<u32>,
+    pub node: Option<&'a str>,
+    pub intended: Option<u64>,
+    pub phase: Option<Phase>,
 }
 
-/// Operations while their events come in.
+/// Operations in columns while their events come in, in their order.
 #[derive(Debug)]
-pub(crate) struct Pairs {
+pub struct Pairs {
     builder: Builder,
     /// By the number of the process.
     doing: Vec<Doing>,
 }
 
 impl Pairs {
-    pub(crate) fn for_events(count: usize) -> Self {
+    /// No operation yet, with room for those of this many events.
+    pub fn for_events(count: usize) -> Self {
         Self { builder: Builder::for_operations(count / 2 + 1), doing: Vec::new() }
     }
 
-    pub(crate) fn finish(self) -> Operations {
+    /// The operations; those without a completion have an unknown outcome.
+    pub fn finish(self) -> Operations {
         self.builder.finish()
     }
 
     /// What packs the micro-operations of the next event.
-    pub(crate) fn packer(&mut self) -> Packer<'_> {
+    pub fn packer(&mut self) -> Packer<'_> {
         self.builder.packer()
+    }
+
+    /// The index of the operation that a process has open.
+    pub fn open(&self, process: u64) -> Option<usize> {
+        let number = self.builder.known_process(process)?;
+        match self.doing.get(number as usize) {
+            Some(Doing::Open(open)) => Some(*open as usize),
+            Some(Doing::Nothing | Doing::Ended(_)) | None => None,
+        }
+    }
+
+    /// The key of the operation at an index, if it has one.
+    pub fn key(&self, index: usize) -> Option<&str> {
+        self.builder.operations().key(index)
+    }
+
+    /// Whether a value equals the argument of the operation at an index.
+    pub fn is_argument(&self, index: usize, value: &Given<'_>) -> bool {
+        self.builder.operations().is_argument(index, value)
     }
 
     /// Adds any event, also one of the nemesis.
@@ -195,7 +217,10 @@ impl Pairs {
     }
 
     /// Adds the event of a client; `index` is its own in the order of events.
-    pub(crate) fn add(&mut self, index: usize, event: ClientEvent<'_>) -> Result<(), PairError> {
+    ///
+    /// # Errors
+    /// When the process did what no process can do.
+    pub fn add(&mut self, index: usize, event: ClientEvent<'_>) -> Result<(), PairError> {
         let process = event.process;
         let number = self.builder.process(process);
         if number as usize == self.doing.len() {

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, reason = "in a test a broken assumption should end it")]
 
 mod corpus;
+mod edn_in_place;
 mod elements;
 mod follow;
 mod foreign_files;

@@ -10,7 +10,11 @@ use super::super::budget::{self, Budget};
 use super::parse::{FORM, MAX_DEPTH, Parser};
 use super::value::sort_set;
 use super::{Edn, lex};
+use history::Scalar;
 use serde_json::{Map, Value};
+
+/// Digits of an integer that surely fits.
+const DIGITS: usize = 18;
 
 /// A value, and whether it is like `[:append 3 1]`.
 struct Direct {
@@ -64,8 +68,74 @@ impl<'a> Parser<'a> {
 
     /// White space and commas; a comment or a discarded form is for the other way.
     fn plain_blank(&mut self) {
-        while self.peek().is_some_and(|byte| byte == b',' || byte == 0x0b || byte.is_ascii_whitespace()) {
+        while self.peek().is_some_and(lex::is_blank) {
             self.at += 1;
+        }
+    }
+
+    /// The next byte that is not blank, which is not passed.
+    pub(in super::super) fn next_byte(&mut self) -> Option<u8> {
+        self.plain_blank();
+        self.peek()
+    }
+
+    /// The text from an offset up to here.
+    pub(in super::super) fn text_from(&self, start: usize) -> &'a str {
+        &self.text[start..self.at]
+    }
+
+    /// The next value, if it is a short number of digits only, as it is printed; otherwise the parser stays before it.
+    pub(in super::super) fn natural(&mut self) -> Option<i64> {
+        self.plain_blank();
+        let start = self.at;
+        let number = self.digits();
+        if number.is_none() {
+            self.at = start;
+        }
+        number
+    }
+
+    fn digits(&mut self) -> Option<i64> {
+        let start = self.at;
+        let mut number = 0;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            if self.at - start == DIGITS {
+                return None;
+            }
+            number = number * 10 + i64::from(digit - b'0');
+            self.at += 1;
+        }
+        let length = self.at - start;
+        let leads = length > 1 && self.text.as_bytes()[start] == b'0';
+        let ends = self.peek().is_some_and(lex::is_delimiter);
+        (length > 0 && ends && !leads).then_some(number)
+    }
+
+    /// The next value, if it is nil, a short integer, a keyword or a plain string; otherwise the parser stays before it.
+    pub(in super::super) fn scalar(&mut self) -> Option<Scalar<'a>> {
+        self.plain_blank();
+        let start = self.at;
+        let scalar = self.scalar_here();
+        if scalar.is_none() {
+            self.at = start;
+        }
+        scalar
+    }
+
+    fn scalar_here(&mut self) -> Option<Scalar<'a>> {
+        match self.peek()? {
+            b'0'..=b'9' => self.digits().map(Scalar::Integer),
+            b'-' => {
+                self.at += 1;
+                self.digits().filter(|number| *number > 0).map(|number| Scalar::Integer(-number))
+            }
+            b':' => {
+                let token = self.token();
+                (token.len() > 1).then_some(Scalar::Text(token))
+            }
+            b'"' => self.plain_text().map(Scalar::Text),
+            b'n' => (self.token() == "nil").then_some(Scalar::Null),
+            _ => None,
         }
     }
 
@@ -148,17 +218,22 @@ impl<'a> Parser<'a> {
         Some(Direct::plain(Value::Object(object)))
     }
 
-    /// A string without escapes.
     fn direct_text(&mut self) -> Option<Value> {
+        let text = self.plain_text()?;
+        self.spend(self.at, text.len()).ok()?;
+        Some(Value::from(text))
+    }
+
+    /// A string without escapes.
+    fn plain_text(&mut self) -> Option<&'a str> {
         let start = self.at + 1;
         let length = self.text.as_bytes()[start..].iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
         let end = start + length;
         if self.text.as_bytes()[end] != b'"' {
             return None;
         }
-        self.spend(start, length).ok()?;
         self.at = end + 1;
-        Some(Value::from(&self.text[start..end]))
+        Some(&self.text[start..end])
     }
 
     fn direct_atom(&mut self) -> Option<Value> {
@@ -178,7 +253,7 @@ impl<'a> Parser<'a> {
 /// A token of digits, if it is short and does not begin with a 0.
 fn small_integer(token: &str) -> Option<i64> {
     let digits = token.as_bytes();
-    if digits.is_empty() || digits.len() > 18 || (digits.len() > 1 && digits[0] == b'0') {
+    if digits.is_empty() || digits.len() > DIGITS || (digits.len() > 1 && digits[0] == b'0') {
         return None;
     }
     digits.iter().try_fold(0_i64, |number, digit| {

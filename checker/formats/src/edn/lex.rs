@@ -5,9 +5,32 @@ use std::borrow::Cow;
 
 /// Whether a byte ends a number, a symbol or a keyword.
 pub(super) fn is_delimiter(byte: u8) -> bool {
-    byte.is_ascii_whitespace()
-        || matches!(byte, b',' | b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'"' | b';' | 0x0b)
+    CLASSES[usize::from(byte)] != 0
 }
+
+/// Whether a byte is white space or a comma.
+pub(super) fn is_blank(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] == BLANK
+}
+
+const BLANK: u8 = 1;
+const BRACKET: u8 = 2;
+
+/// By byte: what it is between tokens; 0 inside of one.
+static CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 128 {
+        classes[byte as usize] = match byte {
+            b',' | 0x0b => BLANK,
+            b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'"' | b';' => BRACKET,
+            _ if byte.is_ascii_whitespace() => BLANK,
+            _ => 0,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 /// Whether a token is a number at all, well formed or not.
 pub(super) fn looks_like_number(token: &str) -> bool {

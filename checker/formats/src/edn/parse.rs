@@ -26,13 +26,18 @@ impl<'a> Parser<'a> {
     /// Starts at the beginning. Bytes that are not UTF-8 are an error with their offset.
     pub(in super::super) fn new(bytes: &'a [u8]) -> Result<Self, Fault> {
         match std::str::from_utf8(bytes) {
-            Ok(text) => Ok(Self {
-                text,
-                at: if text.starts_with('\u{feff}') { 3 } else { 0 },
-                budget: Budget::new(bytes.len(), None),
-            }),
+            Ok(text) => {
+                let mut parser = Self::of(text, Budget::new(bytes.len(), None));
+                parser.at = if text.starts_with('\u{feff}') { 3 } else { 0 };
+                Ok(parser)
+            }
             Err(error) => Err(Fault::at(error.valid_up_to(), "this is not UTF-8")),
         }
+    }
+
+    /// Starts at the beginning of a part of a file.
+    pub(in super::super) fn of(text: &'a str, budget: Budget) -> Self {
+        Self { text, at: 0, budget }
     }
 
     /// Where the next byte is read.

@@ -11,6 +11,7 @@ mod raw;
 mod sessions;
 mod timeout;
 
+pub(super) use edn::read_operations;
 pub use etcd::STORE_REVISION;
 pub(super) use log::is_log_line;
 pub use sessions::is_cobra;
@@ -41,7 +42,7 @@ pub(super) fn read<'a>(
 }
 
 /// The note for events that no client did.
-fn note_others(draft: &mut Draft<'_>, others: usize) {
+pub(super) fn note_others(draft: &mut Draft<'_>, others: usize) {
     draft.count_note(
         others,
         "event of the nemesis, or of another process that is no client, was left out",

@@ -40,6 +40,11 @@ impl Atom {
         u32::MAX - self.0
     }
 
+    /// Whether it is a whole number that is not negative.
+    pub fn is_natural(self) -> bool {
+        matches!(self.home(), Home::Here(_) | Home::Wide(_))
+    }
+
     fn home(self) -> Home {
         let index = self.0 & !KIND;
         match self.0 & KIND {

@@ -120,6 +120,11 @@ impl Builder {
         &self.operations
     }
 
+    /// The number of a process that has one.
+    pub(crate) fn known_process(&self, process: u64) -> Option<u32> {
+        self.processes.get(&process).copied()
+    }
+
     /// The number of a process.
     pub(crate) fn process(&mut self, process: u64) -> u32 {
         let next = small(self.operations.processes.len());

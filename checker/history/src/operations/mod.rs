@@ -11,9 +11,8 @@ mod view;
 
 pub use atoms::Atom;
 pub(crate) use build::{Builder, Completion, Invocation};
-pub(crate) use steps::Packer;
-pub use steps::{Content, Step, StepKind, Steps, StepsIter};
-pub(crate) use values::Given;
+pub use steps::{Content, Packer, Step, StepKind, Steps, StepsIter};
+pub use values::{Given, Scalar};
 pub use view::{OperationRef, OutcomeRef, ToOperations, TransactionRef};
 
 use super::{Kind, Operation, Phase};
@@ -157,9 +156,29 @@ impl Operations {
         }
     }
 
+    /// The function, the argument and, of an operation that is `ok`, the result; nothing is unpacked.
+    pub fn call(&self, index: usize) -> (&str, Steps<'_>, Option<Steps<'_>>) {
+        let ok = self.marks[index] & OK != 0;
+        (self.f(index), self.request(index), ok.then(|| self.steps(self.result[index])))
+    }
+
     /// The argument of the operation at an index, which must be there; nothing is unpacked.
     pub fn request(&self, index: usize) -> Steps<'_> {
         self.steps(self.argument[index])
+    }
+
+    /// Whether a value equals the argument of an operation.
+    pub(crate) fn is_argument(&self, index: usize, given: &Given<'_>) -> bool {
+        let argument = self.argument[index];
+        match (packed_start(argument), given) {
+            (Some(start), Given::Packed(other)) => {
+                self.store.run(start) == self.store.run(*other)
+                    || self.store.unpack(start) == self.store.unpack(*other)
+            }
+            (Some(start), given) => given.is(&self.store.unpack(start)),
+            (None, Given::Packed(other)) => *self.value(argument) == self.store.unpack(*other),
+            (None, given) => given.is(self.value(argument)),
+        }
     }
 
     fn steps(&self, number: u32) -> Steps<'_> {

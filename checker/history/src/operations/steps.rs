@@ -159,8 +159,11 @@ impl Store {
 }
 
 /// Packs micro-operations while they are read. What was packed last can be taken back.
+///
+/// A transaction [begins](Self::begin); each micro-operation has a [step](Self::step), and behind it nothing, [one](Self::one)
+/// value, or a [list](Self::list) with its [elements](Self::element). Where there is no room left, the answer is none.
 #[derive(Debug)]
-pub(crate) struct Packer<'b> {
+pub struct Packer<'b> {
     store: &'b mut Store,
     index: &'b mut ValueIndex,
 }
@@ -174,38 +177,38 @@ impl<'b> Packer<'b> {
     }
 
     /// How far the words go.
-    pub(crate) fn mark(&self) -> usize {
+    pub fn mark(&self) -> usize {
         self.store.words.len()
     }
 
     /// Takes back what was packed since a mark.
-    pub(crate) fn reset(&mut self, mark: usize) {
+    pub fn reset(&mut self, mark: usize) {
         self.store.words.truncate(mark);
     }
 
     /// Begins a transaction; none if there is no room for it.
-    pub(crate) fn begin(&mut self) -> Option<u32> {
+    pub fn begin(&mut self) -> Option<u32> {
         let start = self.store.words.len();
         (start < (1 << 31) - 1).then(|| self.push(Atom(0)))?;
         u32::try_from(start).ok()
     }
 
     /// Begins a micro-operation, which ends with its key if nothing follows.
-    pub(crate) fn step(&mut self, start: u32, kind: StepKind, key: Atom) {
+    pub fn step(&mut self, start: u32, kind: StepKind, key: Atom) {
         self.store.words[start as usize].0 += 1;
         self.push(Atom(kind as u32 | MISSING << 2));
         self.push(key);
     }
 
     /// Gives the last micro-operation a value.
-    pub(crate) fn one(&mut self, value: Atom) {
+    pub fn one(&mut self, value: Atom) {
         let head = self.store.words.len() - 2;
         self.store.words[head].0 |= ONE << 2;
         self.push(value);
     }
 
     /// Gives the last micro-operation a list, and says where its length stands.
-    pub(crate) fn list(&mut self) -> usize {
+    pub fn list(&mut self) -> usize {
         let head = self.store.words.len() - 2;
         self.store.words[head].0 |= LIST << 2;
         self.push(Atom(0));
@@ -213,24 +216,28 @@ impl<'b> Packer<'b> {
     }
 
     /// Adds an element to the list whose length stands there.
-    pub(crate) fn element(&mut self, list: usize, element: Atom) {
+    pub fn element(&mut self, list: usize, element: Atom) {
         self.store.words[list].0 += 1;
         self.push(element);
     }
 
-    pub(crate) fn natural(&mut self, number: u64) -> Option<Atom> {
+    /// The atom of a number that is not negative.
+    pub fn natural(&mut self, number: u64) -> Option<Atom> {
         self.index.natural_atom(self.store, number)
     }
 
-    pub(crate) fn integer(&mut self, number: i64) -> Option<Atom> {
+    /// The atom of an integer.
+    pub fn integer(&mut self, number: i64) -> Option<Atom> {
         self.index.integer_atom(self.store, number)
     }
 
-    pub(crate) fn text(&mut self, text: &str) -> Option<Atom> {
+    /// The atom of a text.
+    pub fn text(&mut self, text: &str) -> Option<Atom> {
         self.index.text_atom(self.store, text)
     }
 
-    pub(crate) fn atom(&mut self, value: &Value) -> Option<Atom> {
+    /// The atom of any value.
+    pub fn atom(&mut self, value: &Value) -> Option<Atom> {
         self.index.atom(self.store, value)
     }
 

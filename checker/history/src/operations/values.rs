@@ -9,19 +9,62 @@ pub(super) const NULL: u32 = 0;
 
 /// A value as it comes in, before it is known whether it is there already.
 #[derive(Debug)]
-pub(crate) enum Given<'a> {
+pub enum Given<'a> {
     /// No value.
     Null,
     /// A number.
     Integer(i64),
     /// A string.
     Text(&'a str),
+    /// A list of two, as of a compare-and-set.
+    Pair(Scalar<'a>, Scalar<'a>),
     /// Any value that is somebody else's.
     Borrowed(&'a Value),
     /// Any value.
     Owned(Value),
-    /// Micro-operations, which are in the columns already.
+    /// Micro-operations, which are in the columns already; the number is that of [`Packer::begin`](super::Packer::begin).
     Packed(u32),
+}
+
+/// One of the values that are stored once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scalar<'a> {
+    /// No value.
+    Null,
+    /// A number.
+    Integer(i64),
+    /// A string.
+    Text(&'a str),
+}
+
+impl Scalar<'_> {
+    fn is(self, value: &Value) -> bool {
+        match self {
+            Self::Null => value.is_null(),
+            Self::Integer(number) => value.as_i64() == Some(number),
+            Self::Text(text) => value.as_str() == Some(text),
+        }
+    }
+}
+
+impl<'a> From<Scalar<'a>> for Given<'a> {
+    fn from(scalar: Scalar<'a>) -> Self {
+        match scalar {
+            Scalar::Null => Self::Null,
+            Scalar::Integer(number) => Self::Integer(number),
+            Scalar::Text(text) => Self::Text(text),
+        }
+    }
+}
+
+impl From<Scalar<'_>> for Value {
+    fn from(scalar: Scalar<'_>) -> Self {
+        match scalar {
+            Scalar::Null => Self::Null,
+            Scalar::Integer(number) => Self::from(number),
+            Scalar::Text(text) => Self::from(text),
+        }
+    }
 }
 
 impl Given<'_> {
@@ -31,6 +74,9 @@ impl Given<'_> {
             Self::Null => value.is_null(),
             Self::Integer(number) => value.as_i64() == Some(*number),
             Self::Text(text) => value.as_str() == Some(text),
+            Self::Pair(one, other) => {
+                matches!(value.as_array().map(Vec::as_slice), Some([first, second]) if one.is(first) && other.is(second))
+            }
             Self::Borrowed(given) => *given == value,
             Self::Owned(given) => given == value,
             Self::Packed(_) => false,
@@ -42,7 +88,7 @@ impl Given<'_> {
         match self {
             Self::Borrowed(value) => Some(value),
             Self::Owned(value) => Some(value),
-            Self::Null | Self::Integer(_) | Self::Text(_) | Self::Packed(_) => None,
+            Self::Null | Self::Integer(_) | Self::Text(_) | Self::Pair(..) | Self::Packed(_) => None,
         }
     }
 }
@@ -86,6 +132,13 @@ impl ValueIndex {
             Given::Null | Given::Borrowed(Value::Null) | Given::Owned(Value::Null) => NULL,
             Given::Integer(number) => self.integer(values, number),
             Given::Text(text) => self.text(values, text),
+            Given::Pair(one, other) => {
+                let pair = (self.scalar(values, one), self.scalar(values, other));
+                match self.pair(values, pair) {
+                    Some(number) => number,
+                    None => push(values, Value::Array(vec![one.into(), other.into()])),
+                }
+            }
             Given::Packed(start) => packed_number(start),
             Given::Borrowed(value) => match self.known(values, value) {
                 Some(number) => number,
@@ -111,11 +164,24 @@ impl ValueIndex {
                     return None;
                 }
                 let pair = (self.known(values, one)?, self.known(values, other)?);
-                let next = super::small(values.len());
-                let number = *self.pairs.entry(pair).or_insert(next);
-                (number != next).then_some(number)
+                self.pair(values, pair)
             }
             Value::Bool(_) | Value::Object(_) => None,
+        }
+    }
+
+    /// The number of a pair; none where it is new, and will be the next value.
+    fn pair(&mut self, values: &[Value], pair: (u32, u32)) -> Option<u32> {
+        let next = super::small(values.len());
+        let number = *self.pairs.entry(pair).or_insert(next);
+        (number != next).then_some(number)
+    }
+
+    fn scalar(&mut self, values: &mut Vec<Value>, scalar: Scalar<'_>) -> u32 {
+        match scalar {
+            Scalar::Null => NULL,
+            Scalar::Integer(number) => self.integer(values, number),
+            Scalar::Text(text) => self.text(values, text),
         }
     }
 

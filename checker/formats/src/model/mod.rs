@@ -1,5 +1,9 @@
 //! Guesses the model from the operations of a history.
 
+mod columns;
+
+pub(super) use columns::{fits, guess_of_operations};
+
 use super::{
     draft::Draft,
     fault::{Fault, ReadError},
@@ -8,6 +12,7 @@ use checker::property::Property;
 use history::{Event, Kind, Process};
 use rustc_hash::{FxHashMap, FxHashSet};
 use serde_json::Value;
+use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 /// How many names of operations a message lists.
@@ -83,9 +88,9 @@ struct Looks<'a> {
     /// Whether a step `r` returned something that is no list.
     reads_scalars: bool,
     /// Values that updates write, elements that adds add, and what reads return.
-    written: FxHashSet<&'a Value>,
-    added: FxHashSet<&'a Value>,
-    read: FxHashSet<&'a Value>,
+    written: Values<'a>,
+    added: Values<'a>,
+    read: Values<'a>,
     /// Shapes of the values that steps write.
     steps_write: BTreeSet<Shape>,
     /// Whether a read returned a map of numbers.
@@ -100,6 +105,36 @@ struct Looks<'a> {
     locks_with_values: bool,
     /// Whether the answer of a write is a list or a map that is not what was written.
     answers_differ: bool,
+}
+
+/// Values that were seen, also more than once.
+#[derive(Default)]
+struct Values<'a> {
+    all: Vec<&'a Value>,
+    /// Each of them once, if somebody has asked for it.
+    distinct: OnceCell<FxHashSet<&'a Value>>,
+}
+
+impl<'a> Values<'a> {
+    fn push(&mut self, value: &'a Value) {
+        self.all.push(value);
+    }
+
+    fn contains(&self, value: &Value) -> bool {
+        self.distinct.get_or_init(|| self.all.iter().copied().collect()).contains(value)
+    }
+
+    fn shapes(&self) -> BTreeSet<Shape> {
+        let mut shapes = BTreeSet::new();
+        let mut last = None;
+        for shape in self.all.iter().map(|value| Shape::of(value)) {
+            if last.as_ref() != Some(&shape) {
+                shapes.insert(shape.clone());
+                last = Some(shape);
+            }
+        }
+        shapes
+    }
 }
 
 /// What a value is; a store gives back what was written in the shape in which it was written.
@@ -138,23 +173,13 @@ pub(super) fn guess(events: &[Event], starts: bool) -> ModelGuess {
     let mut looks = Looks { starts, ..Looks::default() };
     let mut open: FxHashMap<Process, &Value> = FxHashMap::default();
     for event in events.iter().filter(|event| event.process != Process::Nemesis) {
-        let is_read = matches!(event.f.as_str(), "read" | "get") && !is_steps(&event.value);
         match event.kind {
             Kind::Invoke => {
                 looks.names.insert(&event.f);
-                note_steps(&event.value, &mut looks);
-                note_written(event, &mut looks);
-                looks.asks |= is_read && (event.value.is_array() || event.value.is_object());
+                looks.invocation(&event.f, &event.value);
                 open.insert(event.process, &event.value);
             }
-            Kind::Ok if is_read => {
-                looks.asks |= asks_another(open.get(&event.process).copied(), event);
-                note_read(&event.value, &mut looks);
-            }
-            Kind::Ok => {
-                note_steps(&event.value, &mut looks);
-                note_answer(event, open.get(&event.process).copied(), &mut looks);
-            }
+            Kind::Ok => looks.answer(&event.f, open.get(&event.process).copied(), &event.value),
             Kind::Fail | Kind::Info => {}
         }
     }
@@ -162,13 +187,16 @@ pub(super) fn guess(events: &[Event], starts: bool) -> ModelGuess {
 }
 
 /// Whether a read was invoked with something that is not what it returned.
-fn asks_another(asked: Option<&Value>, end: &Event) -> bool {
-    asked.is_some_and(|asked| !asked.is_null() && *asked != end.value)
+fn asks_another(asked: Option<&Value>, result: &Value) -> bool {
+    asked.is_some_and(|asked| !asked.is_null() && asked != result)
 }
+
+/// Models whose reads have no arguments.
+const OF_REGISTERS: [&str; 4] = ["register", "cas-register", "kv", "sequential-register"];
 
 /// Refuses a model of registers that somebody named, where reads have arguments.
 pub(super) fn refuse(model: &str, draft: &Draft<'_>) -> Result<(), Fault> {
-    if !["register", "cas-register", "kv", "sequential-register"].contains(&model) {
+    if !OF_REGISTERS.contains(&model) {
         return Ok(());
     }
     let mut open: FxHashMap<Process, &Value> = FxHashMap::default();
@@ -176,7 +204,9 @@ pub(super) fn refuse(model: &str, draft: &Draft<'_>) -> Result<(), Fault> {
         let is_read = matches!(event.f.as_str(), "read" | "get") && !is_steps(&event.value);
         if event.kind == Kind::Invoke {
             open.insert(event.process, &event.value);
-        } else if event.kind == Kind::Ok && is_read && asks_another(open.get(&event.process).copied(), event)
+        } else if event.kind == Kind::Ok
+            && is_read
+            && asks_another(open.get(&event.process).copied(), &event.value)
         {
             return Err(Fault::line(
                 line as usize,
@@ -206,19 +236,20 @@ fn is_steps(value: &Value) -> bool {
 }
 
 /// Notes what an update writes.
-fn note_written<'a>(event: &'a Event, looks: &mut Looks<'a>) {
-    match (event.f.as_str(), event.value.as_array().map(Vec::as_slice)) {
+fn note_written<'a>(f: &str, value: &'a Value, looks: &mut Looks<'a>) {
+    match (f, value.as_array().map(Vec::as_slice)) {
         ("cas", Some([from, to])) => {
-            looks.written.extend([from, to].into_iter().filter(|value| !value.is_null()));
+            [from, to]
+                .into_iter()
+                .filter(|value| !value.is_null())
+                .for_each(|value| looks.written.push(value));
         }
-        ("write" | "put" | "append", _) => {
-            looks.written.extend(Some(&event.value).filter(|value| !value.is_null()));
-        }
+        ("write" | "put" | "append", _) if !value.is_null() => looks.written.push(value),
         ("add" | "broadcast", _) => {
-            looks.adds_nothing |= event.value.is_null();
-            looks.added.insert(&event.value);
+            looks.adds_nothing |= value.is_null();
+            looks.added.push(value);
         }
-        ("acquire" | "release" | "lock" | "unlock", _) => looks.locks_with_values |= has_values(&event.value),
+        ("acquire" | "release" | "lock" | "unlock", _) => looks.locks_with_values |= has_values(value),
         _ => {}
     }
 }
@@ -232,26 +263,25 @@ fn has_values(value: &Value) -> bool {
 }
 
 /// Notes what the answer of an update says beside its invocation.
-fn note_answer<'a>(event: &'a Event, asked: Option<&'a Value>, looks: &mut Looks<'a>) {
-    match event.f.as_str() {
+fn note_answer<'a>(f: &str, asked: Option<&'a Value>, value: &'a Value, looks: &mut Looks<'a>) {
+    match f {
         "write" | "put" => match asked {
             // What was written is said only by the answer.
-            None | Some(Value::Null) => {
-                looks.written.extend(Some(&event.value).filter(|value| !value.is_null()));
-            }
+            None | Some(Value::Null) if value.is_null() => {}
+            None | Some(Value::Null) => looks.written.push(value),
             Some(asked) => {
-                let structured = event.value.is_array() || event.value.is_object();
-                looks.answers_differ |= structured && *asked != event.value;
+                let structured = value.is_array() || value.is_object();
+                looks.answers_differ |= structured && asked != value;
             }
         },
-        "acquire" | "release" | "lock" | "unlock" => looks.locks_with_values |= has_values(&event.value),
+        "acquire" | "release" | "lock" | "unlock" => looks.locks_with_values |= has_values(value),
         _ => {}
     }
 }
 
 fn note_read<'a>(value: &'a Value, looks: &mut Looks<'a>) {
     if !value.is_null() {
-        looks.read.insert(value);
+        looks.read.push(value);
     }
     match value {
         Value::Array(_) => looks.reads_lists = true,
@@ -276,14 +306,39 @@ fn note_steps<'a>(value: &'a Value, looks: &mut Looks<'a>) {
     }
 }
 
-impl Looks<'_> {
+impl<'a> Looks<'a> {
+    /// Notes what an operation was invoked with.
+    fn invocation(&mut self, f: &str, value: &'a Value) {
+        let is_read = matches!(f, "read" | "get") && !is_steps(value);
+        note_steps(value, self);
+        note_written(f, value, self);
+        self.asks |= is_read && (value.is_array() || value.is_object());
+    }
+
+    /// Notes the result of an operation, which was invoked with another value.
+    fn answer(&mut self, f: &str, asked: Option<&'a Value>, value: &'a Value) {
+        if matches!(f, "read" | "get") && !is_steps(value) {
+            self.asks |= asks_another(asked, value);
+            note_read(value, self);
+        } else {
+            note_steps(value, self);
+            note_answer(f, asked, value, self);
+        }
+    }
+
+    /// Whether there are micro-operations, and nothing but transactions and reads and writes.
+    fn only_transactions(&self) -> bool {
+        let transactions = ["txn", "read", "write"];
+        !self.steps.is_empty() && self.names.iter().all(|name| transactions.contains(name))
+    }
+
     fn model(&self) -> ModelGuess {
         let only = |allowed: &[&str]| self.names.iter().all(|name| allowed.contains(name));
         let some = |wanted: &[&str]| wanted.iter().any(|name| self.names.contains(name));
         if self.names.is_empty() {
             return ModelGuess::Unknown(Vec::new());
         }
-        if !self.steps.is_empty() && only(&["txn", "read", "write"]) {
+        if self.only_transactions() {
             return self.transactions();
         }
         if only(&["get", "put", "delete", "append", "cas", "read", "write"])
@@ -347,9 +402,8 @@ impl Looks<'_> {
                 "answers of writes are lists or maps of more than was written, as with versioned-register",
             );
         }
-        let read: BTreeSet<Shape> = self.read.iter().map(|value| Shape::of(value)).collect();
-        let written: BTreeSet<Shape> = self.written.iter().map(|value| Shape::of(value)).collect();
-        if self.written.is_empty() && !read.is_empty() {
+        let (read, written) = (self.read.shapes(), self.written.shapes());
+        if written.is_empty() && !read.is_empty() {
             // Nothing is written at all: whatever the reads return may have been there from the start.
             return match read.first() {
                 Some(shape) if self.starts && shape.is_plain() => None,
@@ -363,10 +417,9 @@ impl Looks<'_> {
             Some(name) => Value::from(name),
             None => Value::from(format!(":{text}")),
         };
-        let unwritten = |value: &&&Value| !self.written.contains(**value);
-        if self
-            .read
-            .iter()
+        let texts = || self.read.all.iter().filter(|value| value.is_string());
+        let unwritten = |value: &&&Value| !self.written.contains(value);
+        if texts()
             .filter(unwritten)
             .filter_map(|value| value.as_str())
             .any(|text| self.written.contains(&twin(text)))
@@ -374,14 +427,15 @@ impl Looks<'_> {
             return odd("reads return texts where keywords were written, or keywords where texts were");
         }
         // A list or a map comes back as it was written. A number may come back as text where nothing else is read.
-        let matched = self.read.iter().any(|value| self.written.contains(value));
-        let texts = matched || self.names.contains("append");
-        let strange = |shape: &&Shape| !(written.contains(shape) || shape.is_plain() && texts);
+        let matched = || self.read.all.iter().any(|value| self.written.contains(value));
+        let texts = OnceCell::new();
+        let texts = || *texts.get_or_init(|| self.names.contains("append") || matched());
+        let strange = |shape: &&Shape| !(written.contains(shape) || shape.is_plain() && texts());
         let shape = read.iter().rev().find(strange)?;
-        let of_written = |value: &&Value| {
+        let of_written = |value: &Value| {
             value.as_array().is_some_and(|items| items.iter().all(|item| self.written.contains(item)))
         };
-        if self.read.iter().any(of_written) {
+        if self.read.all.iter().copied().any(of_written) {
             return odd(
                 "reads return lists of values that were written, which no write of a register could have left, but which \
                  causal-reverse looks for",
@@ -429,7 +483,7 @@ impl Looks<'_> {
 
     fn additions(&self, counts: bool) -> ModelGuess {
         let element = |value: &Value| self.added.contains(value);
-        let of_added = |value: &&Value| match value.as_array() {
+        let of_added = |value: &Value| match value.as_array() {
             Some(items) => items.is_empty() || items.iter().any(element),
             None => false,
         };
@@ -438,7 +492,7 @@ impl Looks<'_> {
                 "adds name no element, and reads return lists, as monotonic has them".to_owned(),
             );
         }
-        if self.reads_lists && !self.read.iter().any(of_added) {
+        if self.reads_lists && !self.read.all.iter().any(|value| of_added(value)) {
             return ModelGuess::Odd("reads return lists of nothing that was added".to_owned());
         }
         match (counts || self.reads_numbers, self.reads_lists) {

@@ -1,17 +1,25 @@
 //! Reads Jepsen's and Knossos' EDN: one map a line, or one vector or list of maps.
 
+mod columns;
+#[cfg(test)]
+mod tests;
+mod usual;
+mod values;
+mod window;
+
 use super::super::{
     budget::Budget,
     clients::Who,
     draft::{Draft, Placed},
     edn::{Edn, Parser, to_value},
     fault::Fault,
-    stamp::Stamp,
 };
 use super::note_others;
 use super::raw::{self, Raw};
+pub(in super::super) use columns::read_operations;
 use history::{Event, Kind, Process};
 use serde_json::Value;
+use usual::Usual;
 
 pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
     let bytes = whole_characters(bytes);
@@ -47,7 +55,7 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
             }
             (Some(_), _) => {}
         }
-        if let Some(Usual(event)) = usual_event(&mut parser, draft.budget) {
+        if let Some(event) = usual_event(&mut parser, draft.budget) {
             match event {
                 Some(placed) => draft.push(offset, placed)?,
                 None => others += 1,
@@ -198,50 +206,20 @@ fn end(parser: &mut Parser<'_>) -> Result<(), Fault> {
     }
 }
 
-/// An event; none if it is the nemesis's.
-struct Usual(Option<Placed>);
-
-/// The next event, if it is one of the usual ones. Of anything else the parser stands anywhere.
-///
-/// What [`Raw`] makes of the same map, without a form and a value for each field.
-fn usual_event(parser: &mut Parser<'_>, budget: Budget) -> Option<Usual> {
-    parser.begin_direct(budget);
-    let depth = 1 + usize::from(parser.pass_text("#jepsen.history.Op"));
-    parser.pass(b'{')?;
-    let (mut kind, mut f, mut process) = (None, "txn", None);
-    let (mut value, mut error) = (Value::Null, Value::Null);
-    let (mut time, mut index) = (Value::Null, Value::Null);
-    while parser.pass(b'}').is_none() {
-        match parser.keyword()? {
-            "type" => kind = Some(parser.keyword()?),
-            "f" => f = parser.keyword()?,
-            "process" => process = Some(parser.direct_value(depth)?),
-            "value" => value = parser.direct_value(depth)?,
-            "error" => error = parser.direct_value(depth)?,
-            "time" => time = parser.direct_value(depth)?,
-            "index" => index = parser.direct_value(depth)?,
-            _ => return None,
-        }
-    }
-    let who = match process? {
-        Value::Number(number) => Who::Number(number.as_u64()?),
-        Value::String(name) if name == ":nemesis" => return kind.map(|_| Usual(None)),
-        _ => return None,
+/// The next event, if it is a usual one; none inside if it is the nemesis's. Of anything else the parser stands anywhere.
+fn usual_event(parser: &mut Parser<'_>, budget: Budget) -> Option<Option<Placed>> {
+    let fields = match usual::event(parser, budget, Parser::direct_value)? {
+        Usual::Nemesis => return Some(None),
+        Usual::Client(fields) => fields,
     };
-    let kind = match kind? {
-        "invoke" => Kind::Invoke,
-        "ok" => Kind::Ok,
-        "fail" => Kind::Fail,
-        "info" => Kind::Info,
-        _ => return None,
-    };
-    let mut event = Event::new(Process::Nemesis, kind, f);
-    event.value = value;
-    event.error = raw::error(error);
-    if matches!(kind, Kind::Fail | Kind::Info) {
+    let mut event = Event::new(Process::Nemesis, fields.kind, fields.f);
+    event.value = fields.value.unwrap_or_default();
+    event.error = raw::error(fields.error);
+    if matches!(fields.kind, Kind::Fail | Kind::Info) {
         raw::error_from_value(&mut event);
     }
-    Some(Usual(Some(Placed { event, time: Stamp::of(&time), index: index.as_u64(), who, text_key: true })))
+    let who = Who::Number(fields.process);
+    Some(Some(Placed { event, time: fields.time, index: fields.index, who, text_key: true }))
 }
 
 fn raw(form: Edn<'_>) -> Result<Raw, String> {
