@@ -63,6 +63,11 @@ impl Builder {
         Self { nodes: vec![Node::Transaction; transactions], edges: Vec::with_capacity(transactions * 6) }
     }
 
+    /// Makes room for so many edges.
+    pub(super) fn reserve(&mut self, edges: usize) {
+        self.edges.reserve_exact(edges);
+    }
+
     pub(super) fn helper(&mut self, node: Node) -> u32 {
         self.nodes.push(node);
         small(self.nodes.len() - 1)

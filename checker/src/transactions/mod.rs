@@ -35,6 +35,7 @@ mod decide;
 mod fan;
 mod findings;
 mod graph;
+mod index;
 mod levels;
 mod list_append;
 mod observed;

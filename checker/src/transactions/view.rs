@@ -126,8 +126,8 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
         for txn in (0..small(count)).filter(|txn| observed.live[*txn as usize]) {
             let start = this.keys.len();
             for step in observed.transactions.steps_of(txn) {
-                if matches!(step.access, Access::Write(_)) {
-                    this.keys.push(step.key);
+                if matches!(step.access(), Access::Write(_)) {
+                    this.keys.push(step.key());
                 }
             }
             this.keys[start..].sort_unstable();

@@ -40,6 +40,14 @@ impl Atom {
         u32::MAX - self.0
     }
 
+    /// The integer that it stands for, if that is below 2^31 and not negative.
+    pub fn integer(self) -> Option<u32> {
+        match self.home() {
+            Home::Here(integer) => Some(integer),
+            Home::Wide(_) | Home::Other(_) => None,
+        }
+    }
+
     fn home(self) -> Home {
         let index = self.0 & !KIND;
         match self.0 & KIND {
