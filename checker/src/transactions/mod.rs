@@ -28,6 +28,7 @@
 //! ```
 
 mod anomaly;
+mod causes;
 mod components;
 mod consistency;
 mod cycles;
@@ -46,6 +47,7 @@ mod rw_register;
 mod time;
 mod verdict;
 mod view;
+mod writers;
 
 pub use anomaly::{Cycle, Means, Name, Order, View};
 pub use consistency::{Consistency, UnknownConsistency};
