@@ -8,7 +8,7 @@ use super::{
     clients::{Clients, Who},
     fault::{Fault, newlines},
 };
-use history::{Converted, Event, Header, RegisterTransaction};
+use history::{Converted, Event, Header, RegisterTransactions};
 use serde_json::Value;
 
 /// An event with what the file says of its place.
@@ -44,7 +44,7 @@ pub(super) struct Draft<'a> {
     pub(super) initial: Option<Value>,
     pub(super) events: Vec<Event>,
     /// The transactions of a file that has sessions of them, and no events.
-    pub(super) transactions: Vec<RegisterTransaction>,
+    pub(super) transactions: RegisterTransactions,
     /// The line of each event.
     pub(super) lines: Vec<u32>,
     /// What was left out or changed, in words.
@@ -89,7 +89,7 @@ impl<'a> Draft<'a> {
             converted: None,
             initial: None,
             events: Vec::new(),
-            transactions: Vec::new(),
+            transactions: RegisterTransactions::default(),
             lines: Vec::new(),
             notes: Vec::new(),
             unjudged: Vec::new(),

@@ -7,7 +7,7 @@ use super::{
 };
 use history::{
     Converted, Event, FORMAT_VERSION, Header, Kind, Operation, Operations, PairError, Process,
-    RegisterAccess, RegisterTransaction, pair, pair_columns, register_events, register_operations,
+    RegisterAccess, RegisterTransactions, pair, pair_columns, register_events, register_operations,
 };
 use rustc_hash::FxHashMap;
 use serde_json::Value;
@@ -25,7 +25,7 @@ pub struct Read {
     /// The operations, where they were read without events.
     in_columns: Option<Operations>,
     /// The transactions of a file that has sessions of them, and no events.
-    transactions: Vec<RegisterTransaction>,
+    transactions: RegisterTransactions,
     /// What is known of the model.
     pub model: ModelGuess,
     /// What was guessed and why, and what was left out or changed; a sentence each.
@@ -55,7 +55,7 @@ impl Read {
         if self.transactions.is_empty() {
             Cow::Borrowed(&self.events)
         } else {
-            Cow::Owned(register_events(&self.transactions))
+            Cow::Owned(register_events(self.transactions.iter()))
         }
     }
 
@@ -79,7 +79,7 @@ impl Read {
         let transactions = std::mem::take(&mut self.transactions);
         if !transactions.is_empty() {
             let count = 2 * transactions.len();
-            let mut operations = register_operations(transactions);
+            let mut operations = register_operations(&transactions);
             operations.end_later(count);
             return Ok(operations);
         }
@@ -152,7 +152,7 @@ pub(super) fn finish(
         (Some(said), _) => ModelGuess::Said(said.clone()),
         (None, Some(header)) => ModelGuess::Said(header.model.clone()),
         (None, None) if draft.transactions.is_empty() => model::guess(&draft.events, options.initial),
-        (None, None) => model::guess(&register_events(&sample(&draft.transactions)), options.initial),
+        (None, None) => model::guess(&sample(&draft.transactions), options.initial),
     };
     if let (Some(said), true) = (&options.model, format.is_foreign()) {
         model::refuse(said, &draft)?;
@@ -237,8 +237,8 @@ fn finished(
     }
 }
 
-/// The first transactions that do each thing, from which the model is guessed.
-fn sample(transactions: &[RegisterTransaction]) -> Vec<RegisterTransaction> {
+/// The events of the first transactions that do each thing, from which the model is guessed.
+fn sample(transactions: &RegisterTransactions) -> Vec<Event> {
     let accesses = [RegisterAccess::Write, RegisterAccess::Read, RegisterAccess::ReadNothing];
     let pairs = accesses.into_iter().flat_map(|access| [(access, true), (access, false)]);
     let first = |(access, committed)| {
@@ -246,7 +246,7 @@ fn sample(transactions: &[RegisterTransaction]) -> Vec<RegisterTransaction> {
             transaction.committed == committed && transaction.steps.iter().any(|step| step.access == access)
         })
     };
-    pairs.filter_map(first).cloned().collect()
+    register_events(pairs.filter_map(first))
 }
 
 /// Notes a model that was guessed.

@@ -32,7 +32,10 @@ pub use pair::{ClientEvent, PairError, Pairs, pair, pair_columns};
 pub use phrases::{CRASH_IMAGE, INSIDE_SECTOR, ONLY_FOLDERS};
 pub use read::{FORMAT_VERSION, History, ReadError, read_jsonl};
 pub use read_operations::{ReadOperationsError, RecordedOperations, read_operations};
-pub use sessions::{RegisterAccess, RegisterStep, RegisterTransaction, register_events, register_operations};
+pub use sessions::{
+    RegisterAccess, RegisterStep, RegisterTransaction, RegisterTransactions, register_events,
+    register_operations,
+};
 pub use write::{append_event, write_event, write_header};
 
 /// Keeps the example in the README compiling.

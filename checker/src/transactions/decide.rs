@@ -131,8 +131,7 @@ impl<'a> Analysis<'a> {
         if view::has_known_pairs(view) {
             let Some(news) = view::missed(observed, view, Extent::News, limits) else { return false };
             let mut found = news.iter().any(|missed| missed.instead == NONE);
-            let graph = self.graph().with(kinds, &links(&news));
-            let finished = cycles::find_with(&graph, kind::VIEW, limits, &mut |_| found = true);
+            let finished = self.look_for_cycles(kinds, &news, limits, &mut |_| found = true);
             if !found {
                 return finished;
             }
@@ -150,13 +149,28 @@ impl<'a> Analysis<'a> {
             let words = || (vec![read.txn, missed.writer], words(observed, view, missed, "T2", "T1"));
             findings.add(observed.transactions, name, words);
         }
-        let graph = self.graph().with(kinds, &links(&missed));
-        cycles::find_with(&graph, kind::VIEW, limits, &mut |edges| {
+        self.look_for_cycles(kinds, &missed, limits, &mut |edges| {
             findings.add_cycle(observed.transactions, name, edges, &|edge, from, to| match edge.kind {
                 kind::VIEW => words(observed, view, &missed[edge.why as usize], from, to),
                 _ => self.because(edge, from, to),
             });
         })
+    }
+
+    /// Looks for cycles of edges of some kinds and of pairs; false if the limits ended it.
+    fn look_for_cycles(
+        &self,
+        kinds: u8,
+        missed: &[Missed],
+        limits: &Limits<'_>,
+        report: &mut dyn FnMut(&[Edge]),
+    ) -> bool {
+        let links = links(missed);
+        // Each of these cycles has a pair.
+        if links.is_empty() {
+            return !limits.stopped();
+        }
+        cycles::find_with(&self.graph().with(kinds, links), kind::VIEW, limits, report)
     }
 }
 

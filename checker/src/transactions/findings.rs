@@ -192,8 +192,8 @@ fn in_words(transactions: &Transactions<'_>, number: u32) -> String {
         .iter()
         .take(STEPS)
         .map(|step| {
-            let key = transactions.shown_key(step.key);
-            match step.access {
+            let key = transactions.shown_key(step.key());
+            match step.access() {
                 Access::Read(read) if txn.fate == Fate::Committed => {
                     format!("r {key} → {}", transactions.shown_read(read))
                 }

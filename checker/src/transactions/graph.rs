@@ -63,6 +63,11 @@ impl Builder {
         Self { nodes: vec![Node::Transaction; transactions], edges: Vec::with_capacity(transactions * 6) }
     }
 
+    /// Makes room for so many edges.
+    pub(super) fn reserve(&mut self, edges: usize) {
+        self.edges.reserve_exact(edges);
+    }
+
     pub(super) fn helper(&mut self, node: Node) -> u32 {
         self.nodes.push(node);
         small(self.nodes.len() - 1)
@@ -110,40 +115,41 @@ impl Graph {
         graph
     }
 
-    /// Sorts each node's links, and keeps of several dependencies of data between two transactions the
-    /// strongest only.
+    /// Tidies the links of each node.
     fn tidy(&mut self) {
-        let mut kept = 0u32;
-        let mut start = 0usize;
+        let mut kept = 0;
+        let mut start = 0;
         for node in 0..self.nodes.len() {
             let end = self.starts[node + 1] as usize;
-            self.links[start..end].sort_unstable();
-            let mut last: Option<Link> = None;
-            for index in start..end {
-                let link = self.links[index];
-                let repeats = last.is_some_and(|last| {
-                    last.to == link.to && (last.kind == link.kind || is_weaker(last, link))
-                });
-                if !repeats {
-                    self.links[kept as usize] = link;
-                    kept += 1;
-                    last = Some(link);
-                }
-            }
-            self.starts[node + 1] = kept;
+            let links = &mut self.links[start..end];
+            let own = tidy(links);
+            self.links.copy_within(start..start + own, kept);
+            kept += own;
+            self.starts[node + 1] = small(kept);
             start = end;
         }
-        self.links.truncate(kept as usize);
+        self.links.truncate(kept);
         self.links.shrink_to_fit();
     }
 
     /// The edges of some kinds, and others.
-    pub(super) fn with(&self, kinds: u8, others: &[(u32, Link)]) -> Self {
-        let own = (0..small(self.nodes.len())).flat_map(|from| {
-            let links = self.links(from).iter().filter(|link| link.kind & kinds != 0);
-            links.map(move |link| (from, *link))
-        });
-        Self::new(self.nodes.clone(), own.chain(others.iter().copied()))
+    pub(super) fn with(&self, kinds: u8, mut others: Vec<(u32, Link)>) -> Self {
+        others.sort_unstable();
+        let mut others = others.into_iter().peekable();
+        let mut links: Vec<Link> = Vec::with_capacity(self.links.len());
+        let mut starts = vec![0];
+        starts.reserve_exact(self.nodes.len());
+        for node in 0..small(self.nodes.len()) {
+            let start = links.len();
+            links.extend(self.links(node).iter().filter(|link| link.kind & kinds != 0));
+            while let Some((_, link)) = others.next_if(|(from, _)| *from == node) {
+                links.push(link);
+            }
+            let own = tidy(&mut links[start..]);
+            links.truncate(start + own);
+            starts.push(small(links.len()));
+        }
+        Self { nodes: self.nodes.clone(), starts, links }
     }
 
     pub(super) fn links(&self, node: u32) -> &[Link] {
@@ -161,6 +167,24 @@ impl Graph {
     pub(super) fn len(&self) -> usize {
         self.nodes.len()
     }
+}
+
+/// Sorts the links of one node and puts those in front that stay: of several dependencies of data between two transactions
+/// the strongest. Returns how many these are.
+fn tidy(links: &mut [Link]) -> usize {
+    links.sort_unstable();
+    let mut kept: usize = 0;
+    for index in 0..links.len() {
+        let link = links[index];
+        let last = kept.checked_sub(1).map(|last| links[last]);
+        let repeats =
+            last.is_some_and(|last| last.to == link.to && (last.kind == link.kind || is_weaker(last, link)));
+        if !repeats {
+            links[kept] = link;
+            kept += 1;
+        }
+    }
+    kept
 }
 
 /// Whether the second link says less than the first to the same node.

@@ -28,6 +28,7 @@
 //! ```
 
 mod anomaly;
+mod causes;
 mod components;
 mod consistency;
 mod cycles;
@@ -35,6 +36,7 @@ mod decide;
 mod fan;
 mod findings;
 mod graph;
+mod index;
 mod levels;
 mod list_append;
 mod observed;
@@ -45,6 +47,7 @@ mod rw_register;
 mod time;
 mod verdict;
 mod view;
+mod writers;
 
 pub use anomaly::{Cycle, Means, Name, Order, View};
 pub use consistency::{Consistency, UnknownConsistency};

@@ -1,12 +1,11 @@
 //! Turns operations into transactions: keys, values and micro-operations as numbers.
 
+use super::index::{ElementIndex, KeyIndex};
 use super::verdict::Workload;
 use crate::words;
-use hashbrown::HashTable;
 use history::{Atom, Content, Kind, Operations, StepKind, Steps, TransactionRef};
-use rustc_hash::{FxBuildHasher, FxHashMap};
+use rustc_hash::FxHashMap;
 use serde_json::Value;
-use std::hash::BuildHasher;
 use std::ops::Range;
 
 /// No transaction, no element, no position.
@@ -64,10 +63,33 @@ pub(super) enum Access {
     Write(u32),
 }
 
+/// A micro-operation.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Step {
-    pub(super) key: u32,
-    pub(super) access: Access,
+    /// The key, with the mark [`WRITES`](Self::WRITES) of writes.
+    key: u32,
+    /// The number that its [`Access`] has.
+    number: u32,
+}
+
+impl Step {
+    const WRITES: u32 = 1 << 31;
+
+    fn new(key: u32, access: Access) -> Self {
+        assert!(key < Self::WRITES, "a history has fewer than two billion keys");
+        match access {
+            Access::Read(number) => Self { key, number },
+            Access::Write(number) => Self { key: key | Self::WRITES, number },
+        }
+    }
+
+    pub(super) fn key(self) -> u32 {
+        self.key & !Self::WRITES
+    }
+
+    pub(super) fn access(self) -> Access {
+        if self.key & Self::WRITES == 0 { Access::Read(self.number) } else { Access::Write(self.number) }
+    }
 }
 
 /// A value written to a key, or read from it.
@@ -77,10 +99,23 @@ pub(super) struct Element {
     pub(super) value: Atom,
     /// The transaction, or [`NONE`] where none wrote it.
     pub(super) writer: u32,
+    /// How many writes its writer had made to the key before, with the mark [`REPLACED`](Self::REPLACED).
+    nth: u32,
+}
+
+impl Element {
+    /// The writer wrote the key again.
+    const REPLACED: u32 = 1 << 31;
+
     /// How many writes its writer had made to the key before.
-    pub(super) nth: u32,
+    pub(super) fn nth(&self) -> u32 {
+        self.nth & !Self::REPLACED
+    }
+
     /// Whether it is its writer's last write to the key.
-    pub(super) last: bool,
+    pub(super) fn is_last(&self) -> bool {
+        self.nth & Self::REPLACED == 0
+    }
 }
 
 /// A value that more than one transaction wrote, so that a read of it says little.
@@ -103,7 +138,7 @@ pub(super) struct Transactions<'a> {
     pub(super) keys: Vec<Atom>,
     pub(super) elements: Vec<Element>,
     /// The elements by key and name.
-    index: HashTable<u32>,
+    index: ElementIndex,
     names: Names<'a>,
     /// By key: nothing certain is concluded from a key where two transactions wrote the same value.
     pub(super) twice: Vec<Option<Twice>>,
@@ -125,6 +160,11 @@ impl Names<'_> {
             Some(value) => self.others.get(value).copied(),
             None => Some(atom),
         }
+    }
+
+    /// The key and the name of an element.
+    fn of(&self, element: &Element) -> (u32, Atom) {
+        (element.key, self.get(element.value).unwrap_or(element.value))
     }
 
     fn is_own(&self, atom: Atom) -> bool {
@@ -233,31 +273,24 @@ impl<'a> Transactions<'a> {
 
     pub(super) fn element(&self, key: u32, value: Atom) -> Option<u32> {
         let name = self.names.get(value)?;
-        self.index.find(hash(key, name), |element| self.is(*element, key, name)).copied()
-    }
-
-    fn is(&self, element: u32, key: u32, name: Atom) -> bool {
-        let element = &self.elements[element as usize];
-        element.key == key && self.names.get(element.value) == Some(name)
+        self.index.get(key, name, |element| self.names.of(&self.elements[element as usize]))
     }
 
     /// The element, made up without a writer if no transaction wrote it.
     pub(super) fn element_or_unwritten(&mut self, key: u32, value: Atom) -> u32 {
-        self.entry(Element { key, value, writer: NONE, nth: 0, last: true }).0
+        self.entry(Element { key, value, writer: NONE, nth: 0 }).0
     }
 
     /// The element of a key and a value, and whether it is new.
     fn entry(&mut self, new: Element) -> (u32, bool) {
-        self.names.add(new.value);
-        if let Some(known) = self.element(new.key, new.value) {
+        let name = self.names.add(new.value);
+        let of = |element: u32| self.names.of(&self.elements[element as usize]);
+        if let Some(known) = self.index.get(new.key, name, of) {
             return (known, false);
         }
         let element = small(self.elements.len());
-        let hash_of =
-            |element: &Element| hash(element.key, self.names.get(element.value).unwrap_or(element.value));
-        let hashed = hash_of(&new);
         self.elements.push(new);
-        self.index.insert_unique(hashed, element, |element| hash_of(&self.elements[*element as usize]));
+        self.index.add(name, element, |element| self.names.of(&self.elements[element as usize]));
         (element, true)
     }
 
@@ -279,14 +312,14 @@ impl<'a> Transactions<'a> {
     }
 
     fn write(&mut self, (key, value): (u32, Atom), writer: u32, nth: u32) -> u32 {
-        let (element, new) = self.entry(Element { key, value, writer, nth, last: true });
+        let (element, new) = self.entry(Element { key, value, writer, nth });
         if new {
             return element;
         }
         // A write that failed leaves room for the same write by a later attempt.
         let before = self.writer(element);
         if self.fate(before) == Fate::Failed {
-            self.elements[element as usize] = Element { key, value, writer, nth, last: true };
+            self.elements[element as usize] = Element { key, value, writer, nth };
         } else if self.fate(writer) != Fate::Failed {
             self.twice[key as usize].get_or_insert(Twice { element, other: writer });
         }
@@ -294,23 +327,24 @@ impl<'a> Transactions<'a> {
     }
 }
 
-fn hash(key: u32, name: Atom) -> u64 {
-    FxBuildHasher.hash_one((key, name))
-}
-
 /// Reads the transactions, or says which operation is not one.
 pub(super) fn parse(operations: &Operations, workload: Workload) -> Result<Transactions<'_>, String> {
+    let steps_of = |index| match operations.transaction(index).steps {
+        Steps::Packed(steps) => steps.len(),
+        Steps::Other(_) => 0,
+    };
+    let steps = (0..operations.len()).map(steps_of).sum();
     let mut parser =
-        Parser { workload, objects: FxHashMap::default(), keys: FxHashMap::default(), own: Vec::new() };
+        Parser { workload, objects: FxHashMap::default(), keys: KeyIndex::new(steps), own: Vec::new() };
     let mut transactions = Transactions {
         workload,
         operations,
         txns: Vec::with_capacity(operations.len()),
-        steps: Vec::new(),
+        steps: Vec::with_capacity(steps),
         objects: Vec::new(),
         keys: Vec::new(),
         elements: Vec::new(),
-        index: HashTable::new(),
+        index: ElementIndex::new(steps),
         names: Names { operations, others: FxHashMap::default(), values: Vec::new() },
         twice: Vec::new(),
     };
@@ -328,8 +362,7 @@ struct Parser<'a> {
     workload: Workload,
     /// By the key of an operation.
     objects: FxHashMap<Option<&'a str>, u32>,
-    /// By object and key.
-    keys: FxHashMap<(u32, Atom), u32>,
+    keys: KeyIndex,
     /// By key: the last transaction seen to write it, how often it did, and its last element.
     own: Vec<(u32, u32, u32)>,
 }
@@ -449,17 +482,19 @@ impl<'a> Parser<'a> {
             None => Access::Read(step.at),
             Some(value) => Access::Write(self.write(into, key, value, txn)),
         };
-        Ok(Step { key, access })
+        Ok(Step::new(key, access))
     }
 
     fn key(&mut self, into: &mut Transactions<'a>, object: u32, key: Atom) -> u32 {
         let name = into.names.add(key);
-        *self.keys.entry((object, name)).or_insert_with(|| {
+        let next = small(into.keys.len());
+        let number = self.keys.number(object, name, next);
+        if number == next {
             into.keys.push(key);
             into.twice.push(None);
             self.own.push((NONE, 0, NONE));
-            small(into.keys.len() - 1)
-        })
+        }
+        number
     }
 
     fn write(&mut self, into: &mut Transactions<'a>, key: u32, value: Atom, txn: u32) -> u32 {
@@ -467,7 +502,7 @@ impl<'a> Parser<'a> {
         let nth = if owner == txn { count } else { 0 };
         let element = into.write((key, value), txn, nth);
         if owner == txn && into.writer(before) == txn {
-            into.elements[before as usize].last = false;
+            into.elements[before as usize].nth |= Element::REPLACED;
         }
         self.own[key as usize] = (txn, nth + 1, element);
         element

@@ -45,6 +45,9 @@ fn by_real_time(graph: &mut Builder, transactions: &Transactions<'_>, live: &[bo
         }
     }
     events.sort_unstable();
+    // Nothing follows what completes behind the last invocation.
+    let invoked = events.iter().rposition(|(_, completes, _)| !completes);
+    events.truncate(invoked.map_or(0, |last| last + 1));
     let mut moment: Option<u32> = None;
     let mut used = false;
     for (_, completes, txn) in events {

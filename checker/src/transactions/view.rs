@@ -17,8 +17,10 @@
 //! Pavlogiannis, "AWDIT" (PLDI 2025).
 
 use super::anomaly::{Order, View};
+use super::causes::Causes;
 use super::observed::{Observed, Seen};
 use super::parse::{Access, Fate, NONE, small};
+use super::writers::Writers;
 use crate::limits::Limits;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ops::Range;
@@ -126,8 +128,8 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
         for txn in (0..small(count)).filter(|txn| observed.live[*txn as usize]) {
             let start = this.keys.len();
             for step in observed.transactions.steps_of(txn) {
-                if matches!(step.access, Access::Write(_)) {
-                    this.keys.push(step.key);
+                if matches!(step.access(), Access::Write(_)) {
+                    this.keys.push(step.key());
                 }
             }
             this.keys[start..].sort_unstable();
@@ -220,8 +222,9 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
 
     /// All whom a transaction reads from, for all its reads or for those that come later.
     fn within(&mut self, later: bool) {
-        let mut last: Vec<(u32, usize)> = vec![(NONE, 0); self.observed.transactions.keys.len()];
-        let mut before: Vec<usize> = vec![usize::MAX; self.observed.reads.len()];
+        // By key: the last transaction that read it, and its last read. By read: the one before it in its transaction.
+        let mut last: Vec<(u32, u32)> = vec![(NONE, 0); self.observed.transactions.keys.len()];
+        let mut before: Vec<u32> = vec![NONE; self.observed.reads.len()];
         let mut sources: Vec<(u32, usize)> = Vec::new();
         for txn in self.committed() {
             if self.stopped(txn) {
@@ -234,7 +237,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
                 if of_key.0 == txn {
                     before[index] = of_key.1;
                 }
-                *of_key = (txn, index);
+                *of_key = (txn, small(index));
                 let writer = self.writer(&read);
                 if self.is_live(writer) {
                     sources.push((writer, index));
@@ -255,28 +258,28 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
                 }
                 for at in self.written[writer as usize].clone() {
                     let (owner, mut index) = last[self.keys[at] as usize];
-                    while owner == txn && index != usize::MAX && (!later || index > first) {
-                        self.miss(writer, index);
-                        index = before[index];
+                    while owner == txn && index != NONE && (!later || index as usize > first) {
+                        self.miss(writer, index as usize);
+                        index = before[index as usize];
                     }
                 }
             }
         }
     }
 
-    /// By process and key: its writers there, by their index in the process.
-    fn writers(&self) -> FxHashMap<(u32, u32), Vec<u32>> {
-        let mut writers: FxHashMap<(u32, u32), Vec<u32>> = FxHashMap::default();
-        for (number, session) in (0..).zip(&self.sessions) {
-            for (index, txn) in (0..).zip(session) {
-                let mut keys = self.written(*txn).to_vec();
-                keys.dedup();
-                for key in keys {
-                    writers.entry((number, key)).or_default().push(index);
-                }
-            }
-        }
-        writers
+    /// The writers of each key, session by session.
+    fn writers(&self) -> Writers {
+        // The keys of a transaction are sorted.
+        let keys_of = |txn: &u32| {
+            let keys = self.written(*txn);
+            (0..keys.len()).filter(move |at| *at == 0 || keys[at - 1] != keys[*at]).map(move |at| keys[at])
+        };
+        let keys = self.observed.transactions.keys.len();
+        let all = (0..).zip(&self.sessions).flat_map(|(session, txns)| {
+            let by_index = (0..).zip(txns);
+            by_index.flat_map(move |(index, txn)| keys_of(txn).map(move |key| (key, session, index)))
+        });
+        Writers::new(keys, all)
     }
 
     /// What its process wrote before; only the last of each key, where the others precede that one anyway.
@@ -289,7 +292,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
             let (session, own) = self.issued[txn as usize];
             for index in self.reads[txn as usize].clone() {
                 let key = self.observed.reads[index].key;
-                let Some(writers) = writers.get(&(session, key)) else { continue };
+                let writers = writers.of(key, session);
                 let end = writers.partition_point(|at| *at < own);
                 let start = if only_last { end.saturating_sub(1) } else { 0 };
                 for at in &writers[start..end] {
@@ -345,7 +348,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
         for txn in self.live() {
             let (session, own) = self.issued[txn as usize];
             for at in self.written[txn as usize].clone() {
-                let of_key = writers.get(&(session, self.keys[at])).map_or(&[][..], Vec::as_slice);
+                let of_key = writers.of(self.keys[at], session);
                 let end = of_key.partition_point(|at| *at < own);
                 for at in &of_key[end.saturating_sub(1)..end] {
                     let writer = self.sessions[session as usize][*at as usize];
@@ -361,7 +364,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
                 let (session, own) = self.issued[from as usize];
                 for index in self.reads[txn as usize].clone() {
                     let key = self.observed.reads[index].key;
-                    let Some(writers) = writers.get(&(session, key)) else { continue };
+                    let writers = writers.of(key, session);
                     let end = writers.partition_point(|at| *at < own);
                     // The earlier ones precede the last; the reader need not see itself.
                     let before = writers[..end].iter().rev();
@@ -423,21 +426,17 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
             return;
         }
         let writers = self.writers();
-        let mut by_key: FxHashMap<u32, Vec<(u32, &Vec<u32>)>> = FxHashMap::default();
-        for ((session, key), of_key) in &writers {
-            by_key.entry(*key).or_default().push((*session, of_key));
-        }
+        let causes = self.direct_causes();
         // By transaction and process: how many of the process's come before it, or are it.
         let mut clocks: Vec<u32> = vec![0; count * self.session.len()];
-        for txn in self.by_causes() {
+        let mut clock = vec![0; count];
+        for txn in causes.first(&self.live()) {
             if self.stopped(txn) {
                 return;
             }
-            let start = txn as usize * count;
-            let mut clock = vec![0; count];
-            let before = self.before_in_process(txn);
-            for from in self.writers_read(txn).into_iter().chain(before).filter(|from| *from != txn) {
-                let of_from = &clocks[from as usize * count..][..count];
+            clock.fill(0);
+            for from in causes.of(txn) {
+                let of_from = &clocks[*from as usize * count..][..count];
                 clock.iter_mut().zip(of_from).for_each(|(own, from)| *own = (*own).max(*from));
             }
             for index in self.reads[txn as usize].clone() {
@@ -445,17 +444,22 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
                 let instead = self.writer(&read);
                 let known = (extent == Extent::News && self.is_live(instead))
                     .then(|| &clocks[instead as usize * count..][..count]);
-                for (session, of_key) in by_key.get(&read.key).into_iter().flatten() {
-                    let end = of_key.partition_point(|at| *at < clock[*session as usize]);
+                for (session, of_key) in writers.by_session(read.key) {
+                    let session = session as usize;
+                    let known = known.map_or(0, |known| known[session]);
+                    if known >= clock[session] {
+                        continue;
+                    }
+                    let end = of_key.partition_point(|at| *at < clock[session]);
                     let Some(last) = end.checked_sub(1).map(|last| of_key[last]) else { continue };
-                    if known.is_none_or(|known| known[*session as usize] <= last) {
-                        self.miss(self.sessions[*session as usize][last as usize], index);
+                    if known <= last {
+                        self.miss(self.sessions[session][last as usize], index);
                     }
                 }
             }
             let (session, own) = self.session[txn as usize];
             clock[session as usize] = own + 1;
-            clocks[start..start + count].copy_from_slice(&clock);
+            clocks[txn as usize * count..][..count].copy_from_slice(&clock);
         }
     }
 
@@ -465,30 +469,15 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
         before.checked_sub(1).map(|before| self.sessions[session as usize][before as usize])
     }
 
-    /// All transactions, causes first. There is no cycle, or the model would be excluded already.
-    fn by_causes(&self) -> Vec<u32> {
-        let count = self.session.len();
-        let mut after: Vec<Vec<u32>> = vec![Vec::new(); count];
-        let mut waits = vec![0u32; count];
-        let live: Vec<u32> = (0..small(count)).filter(|txn| self.is_live(*txn)).collect();
-        for txn in &live {
-            let before = self.before_in_process(*txn);
-            for from in self.writers_read(*txn).into_iter().chain(before).filter(|from| from != txn) {
-                after[from as usize].push(*txn);
-                waits[*txn as usize] += 1;
-            }
+    /// What each transaction follows directly: those it reads from, and the one before it in its process.
+    fn direct_causes(&self) -> Causes {
+        let mut causes = Causes::default();
+        for txn in 0..small(self.session.len()) {
+            let live = self.is_live(txn).then_some(txn).into_iter();
+            let before = live.clone().filter_map(|txn| self.before_in_process(txn));
+            let all = live.flat_map(|txn| self.writers_read(txn)).chain(before);
+            causes.push(all.filter(|cause| *cause != txn));
         }
-        let mut sorted: Vec<u32> = live.into_iter().filter(|txn| waits[*txn as usize] == 0).collect();
-        let mut next = 0;
-        while let Some(txn) = sorted.get(next).copied() {
-            next += 1;
-            for to in &after[txn as usize] {
-                waits[*to as usize] -= 1;
-                if waits[*to as usize] == 0 {
-                    sorted.push(*to);
-                }
-            }
-        }
-        sorted
+        causes
     }
 }

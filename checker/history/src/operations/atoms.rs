@@ -45,6 +45,14 @@ impl Atom {
         matches!(self.home(), Home::Here(_) | Home::Wide(_))
     }
 
+    /// The integer that it stands for, if that is below 2^31 and not negative.
+    pub fn integer(self) -> Option<u32> {
+        match self.home() {
+            Home::Here(integer) => Some(integer),
+            Home::Wide(_) | Home::Other(_) => None,
+        }
+    }
+
     fn home(self) -> Home {
         let index = self.0 & !KIND;
         match self.0 & KIND {

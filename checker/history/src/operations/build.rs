@@ -3,8 +3,8 @@
 use super::texts::TextIndex;
 use super::values::{Given, ValueIndex, packed_number, packed_start};
 use super::{
-    Call, FAIL, HAS_ACTUAL, HAS_DUE, HAS_END, HAS_ERROR, NONE, OK, OperationRef, Operations, Origin,
-    OutcomeRef, Packer, small,
+    ASKED_FOR_RESULT, Call, FAIL, HAS_ACTUAL, HAS_DUE, HAS_END, HAS_ERROR, NONE, OK, OperationRef,
+    Operations, Origin, OutcomeRef, Packer, small,
 };
 use crate::Phase;
 use rustc_hash::FxHashMap;
@@ -205,6 +205,12 @@ impl Builder {
     pub(crate) fn argue(&mut self, index: u32) {
         let all = &mut self.operations;
         all.argument[index as usize] = all.result[index as usize];
+    }
+
+    /// Takes the result of an operation, without what its reads returned, for its argument.
+    pub(crate) fn argue_without_answers(&mut self, index: u32) {
+        self.argue(index);
+        self.operations.marks[index as usize] |= ASKED_FOR_RESULT;
     }
 
     /// Says that another node answered an operation.

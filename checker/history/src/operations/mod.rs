@@ -72,6 +72,8 @@ const HAS_ERROR: u8 = 4;
 const HAS_ACTUAL: u8 = 8;
 const HAS_END: u8 = 16;
 const HAS_DUE: u8 = 32;
+/// It asked for the micro-operations of its result, without what their reads returned.
+const ASKED_FOR_RESULT: u8 = 64;
 
 /// A function and the key that it was called with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -105,8 +107,9 @@ impl Operations {
 
     /// The operation at an index, which must be there.
     pub fn at(&self, index: usize) -> OperationRef<'_> {
-        let argument = self.unpacked(index, self.argument[index], &self.arguments);
-        self.row(index, argument, self.unpacked(index, self.result_value(index), &self.results))
+        let argument = self.unpacked(index, self.request(index), &self.arguments);
+        let result = self.steps(self.result_value(index));
+        self.row(index, argument, self.unpacked(index, result, &self.results))
     }
 
     /// The number of the result of an operation that has one, or else that of null.
@@ -164,7 +167,8 @@ impl Operations {
 
     /// The argument of the operation at an index, which must be there; nothing is unpacked.
     pub fn request(&self, index: usize) -> Steps<'_> {
-        self.steps(self.argument[index])
+        let steps = self.steps(self.argument[index]);
+        if self.marks[index] & ASKED_FOR_RESULT == 0 { steps } else { steps.without_answers() }
     }
 
     /// Whether a value equals the argument of an operation.
@@ -225,12 +229,13 @@ impl Operations {
 
     /// All of them as values of their own, which can be changed.
     pub fn to_vec(&self) -> Vec<Operation> {
-        let value = |number| match packed_start(number) {
-            Some(start) => self.store.unpack(start),
-            None => self.value(number).clone(),
+        let value = |steps| match steps {
+            Steps::Packed(steps) => self.store.unpack(steps),
+            Steps::Other(value) => value.clone(),
         };
         let owned = |index| {
-            let (argument, result) = (value(self.argument[index]), value(self.result_value(index)));
+            let argument = value(self.request(index));
+            let result = value(self.steps(self.result_value(index)));
             self.row(index, &argument, &result).to_owned()
         };
         (0..self.len()).map(owned).collect()
@@ -291,11 +296,15 @@ impl Operations {
         self.store.values.get(number as usize).unwrap_or(&NULL)
     }
 
-    /// The value of a number; that of micro-operations is made once for each operation.
-    fn unpacked<'a>(&'a self, index: usize, number: u32, made: &'a Unpacked) -> &'a Value {
-        let Some(start) = packed_start(number) else { return self.value(number) };
-        let made = made.get_or_init(|| vec![OnceLock::new(); self.len()]);
-        made[index].get_or_init(|| Box::new(self.store.unpack(start)))
+    /// An argument or a result as a value; that of micro-operations is made once for each operation.
+    fn unpacked<'a>(&'a self, index: usize, steps: Steps<'a>, made: &'a Unpacked) -> &'a Value {
+        match steps {
+            Steps::Packed(steps) => {
+                let made = made.get_or_init(|| vec![OnceLock::new(); self.len()]);
+                made[index].get_or_init(|| Box::new(self.store.unpack(steps)))
+            }
+            Steps::Other(value) => value,
+        }
     }
 }
 

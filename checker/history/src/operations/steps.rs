@@ -55,7 +55,8 @@ pub struct Step<'a> {
     pub key: Atom,
     /// What it read or wrote.
     pub content: Content<'a>,
-    /// Where it stands, for [`Operations::content`](super::Operations::content).
+    /// Where it stands, for [`Operations::content`](super::Operations::content), which says of a request what it was
+    /// answered.
     pub at: u32,
 }
 
@@ -74,6 +75,18 @@ pub struct StepsIter<'a> {
     words: &'a [Atom],
     at: usize,
     left: u32,
+    /// Whether reads have what they returned.
+    answered: bool,
+}
+
+impl<'a> Steps<'a> {
+    /// The same micro-operations as they were asked for.
+    pub(super) fn without_answers(self) -> Self {
+        match self {
+            Self::Packed(steps) => Self::Packed(StepsIter { answered: false, ..steps }),
+            Self::Other(_) => self,
+        }
+    }
 }
 
 const MISSING: u32 = 0;
@@ -83,7 +96,7 @@ const LIST: u32 = 2;
 impl<'a> StepsIter<'a> {
     fn new(words: &'a [Atom], start: u32) -> Self {
         let at = start as usize;
-        Self { words, at: at + 1, left: words[at].0 }
+        Self { words, at: at + 1, left: words[at].0, answered: true }
     }
 }
 
@@ -100,6 +113,8 @@ impl<'a> Iterator for StepsIter<'a> {
             Content::List(list) => 3 + list.len(),
         };
         let kind = StepKind::ALL[(self.words[at].0 & 3) as usize];
+        let asked = kind == StepKind::Read && !self.answered;
+        let content = if asked { Content::One(Atom::NULL) } else { content };
         Some(Step { kind, key: self.words[at + 1], content, at: super::small(at) })
     }
 
@@ -128,8 +143,8 @@ impl Store {
     }
 
     /// The value that was packed.
-    pub(super) fn unpack(&self, start: u32) -> Value {
-        self.steps(start).map(|step| self.step_value(&step)).collect()
+    pub(super) fn unpack(&self, steps: StepsIter<'_>) -> Value {
+        steps.map(|step| self.step_value(&step)).collect()
     }
 
     pub(super) fn step_value(&self, step: &Step<'_>) -> Value {
@@ -174,6 +189,11 @@ impl<'b> Packer<'b> {
             store.values.push(Value::Null);
         }
         Self { store, index }
+    }
+
+    /// Makes room for transactions with so many micro-operations of one value each.
+    pub(crate) fn reserve(&mut self, transactions: usize, steps: usize) {
+        self.store.words.reserve_exact(transactions + 3 * steps);
     }
 
     /// How far the words go.

@@ -22,7 +22,7 @@ pub(super) fn graph(lists: &Lists<'_>) -> Graph {
     for txn in lists.transactions.committed() {
         for index in lists.steps(txn) {
             let step = &lists.transactions.steps[index];
-            if !matches!(step.access, Access::Read(_)) || lists.transactions.unclear(step.key) {
+            if !matches!(step.access(), Access::Read(_)) || lists.transactions.unclear(step.key()) {
                 continue;
             }
             if let Some(seen) = lists.last_foreign(txn, index, |element| lists.is_live(lists.writer(element)))
@@ -51,12 +51,12 @@ impl Tails {
         let mut indexes = vec![NONE; lists.position.len()];
         for txn in (0..small(lists.live.len())).filter(|txn| lists.is_live(*txn)) {
             for step in lists.transactions.steps_of(txn) {
-                let Access::Write(element) = step.access else { continue };
+                let Access::Write(element) = step.access() else { continue };
                 let ordered = lists.position[element as usize] != NONE;
-                if ordered || lists.writer(element) != txn || lists.transactions.unclear(step.key) {
+                if ordered || lists.writer(element) != txn || lists.transactions.unclear(step.key()) {
                     continue;
                 }
-                let tail = &mut appends[step.key as usize];
+                let tail = &mut appends[step.key() as usize];
                 if tail.last().is_none_or(|(last, _)| *last != txn) {
                     tail.push((txn, element));
                 }
@@ -69,8 +69,8 @@ impl Tails {
 
     /// The indexes of a transaction in a key's tail.
     fn indexes_of(&self, lists: &Lists<'_>, txn: u32, key: u32) -> Option<usize> {
-        lists.transactions.steps_of(txn).iter().find_map(|step| match step.access {
-            Access::Write(element) if step.key == key => {
+        lists.transactions.steps_of(txn).iter().find_map(|step| match step.access() {
+            Access::Write(element) if step.key() == key => {
                 let index = self.index[element as usize];
                 (index != NONE).then_some(index as usize)
             }
@@ -99,8 +99,8 @@ fn chain(lists: &Lists<'_>, graph: &mut Builder, elements: &[u32]) -> u32 {
 fn reads_of_forks(lists: &Lists<'_>, graph: &mut Builder, key: u32, branches: &[Vec<u32>]) {
     for txn in lists.transactions.committed() {
         for step in lists.transactions.steps_of(txn) {
-            let Access::Read(read) = step.access else { continue };
-            if step.key != key {
+            let Access::Read(read) = step.access() else { continue };
+            if step.key() != key {
                 continue;
             }
             let list = lists.transactions.list(read).iter();
@@ -128,7 +128,7 @@ fn writes_after_writes(lists: &Lists<'_>, graph: &mut Builder, key: usize, tail:
 /// Leads from a read to the writers of what came next. What the reader or the writer of the version read
 /// appended itself says nothing: the first is in its `ww` edges, the second is an intermediate read.
 fn missed_writes(lists: &Lists<'_>, graph: &mut Builder, tails: &mut Tails, reader: u32, index: usize) {
-    let key = lists.transactions.steps[index].key;
+    let key = lists.transactions.steps[index].key();
     let order = &lists.order[key as usize];
     let version = lists.version[index] as usize;
     let Some((seen, later)) = order.split_at_checked(version) else { return };

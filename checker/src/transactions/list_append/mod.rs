@@ -97,15 +97,15 @@ impl Lists<'_> {
     /// The last element a read saw that another transaction wrote, and `counts` accepts.
     fn last_foreign(&self, reader: u32, step: usize, counts: impl Fn(u32) -> bool) -> Option<u32> {
         let at = &self.transactions.steps[step];
-        let Access::Read(read) = at.access else { return None };
+        let Access::Read(read) = at.access() else { return None };
         let fits = |element: &u32| self.writer(*element) != reader && counts(*element);
-        let order = &self.order[at.key as usize];
+        let order = &self.order[at.key() as usize];
         let version = self.version[step];
         if version != NONE && version as usize <= order.len() {
             return order[..version as usize].iter().copied().rev().find(fits);
         }
         let list = self.transactions.list(read).iter().rev();
-        list.filter_map(|value| self.transactions.element(at.key, *value)).find(fits)
+        list.filter_map(|value| self.transactions.element(at.key(), *value)).find(fits)
     }
 
     fn steps(&self, txn: u32) -> std::ops::Range<usize> {

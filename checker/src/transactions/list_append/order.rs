@@ -50,10 +50,10 @@ fn longest<'a>(transactions: &Transactions<'a>) -> Vec<Longest<'a>> {
     let mut longest: Vec<Longest<'a>> = vec![(&[], NONE); transactions.keys.len()];
     for txn in transactions.committed() {
         for step in transactions.steps_of(txn) {
-            let Access::Read(read) = step.access else { continue };
-            let best = &mut longest[step.key as usize];
+            let Access::Read(read) = step.access() else { continue };
+            let best = &mut longest[step.key() as usize];
             let list = transactions.list(read);
-            if list.len() > best.0.len() && !transactions.unclear(step.key) {
+            if list.len() > best.0.len() && !transactions.unclear(step.key()) {
                 *best = (list, txn);
             }
         }
@@ -150,7 +150,7 @@ impl<'a> Examiner<'_, 'a> {
             }
             let seen = self.shown[writer as usize];
             self.shown[writer as usize] += 1;
-            if seen == transactions.elements[*element as usize].nth {
+            if seen == transactions.elements[*element as usize].nth() {
                 continue;
             }
             self.findings.add(transactions, Name::IncompatibleOrder, || {
@@ -183,24 +183,24 @@ impl<'a> Examiner<'_, 'a> {
             }
             for index in self.lists.steps(txn) {
                 let step = self.lists.transactions.steps[index];
-                let Access::Read(read) = step.access else { continue };
-                if self.lists.transactions.unclear(step.key) {
+                let Access::Read(read) = step.access() else { continue };
+                if self.lists.transactions.unclear(step.key()) {
                     continue;
                 }
                 let list = self.lists.transactions.list(read);
-                let (whole, by) = longest[step.key as usize];
+                let (whole, by) = longest[step.key() as usize];
                 if self.lists.transactions.same_lists(list, &whole[..list.len()]) {
                     self.lists.version[index] = small(list.len());
                     continue;
                 }
                 let same = |(one, other): &(&Atom, &Atom)| self.lists.transactions.same(**one, **other);
                 let agree = list.iter().zip(whole).take_while(same).count();
-                let cut = &mut cuts[step.key as usize];
+                let cut = &mut cuts[step.key() as usize];
                 *cut = agree.min(*cut);
-                self.examine(step.key, list, txn);
+                self.examine(step.key(), list, txn);
                 let transactions = &self.lists.transactions;
                 self.findings.add(transactions, Name::IncompatibleOrder, || {
-                    let key = transactions.shown_key(step.key);
+                    let key = transactions.shown_key(step.key());
                     let (one, other) = (transactions.shown(list[agree]), transactions.shown(whole[agree]));
                     let summary = format!(
                         "of key {key}, T1 read {one} and T2 read {other} in position {}: \
@@ -228,13 +228,13 @@ fn forks(lists: &Lists<'_>, longest: &[Longest<'_>], cuts: &[usize]) -> FxHashMa
     };
     for txn in transactions.committed() {
         for step in transactions.steps_of(txn) {
-            let Access::Read(read) = step.access else { continue };
-            if cuts[step.key as usize] == usize::MAX || transactions.unclear(step.key) {
+            let Access::Read(read) = step.access() else { continue };
+            if cuts[step.key() as usize] == usize::MAX || transactions.unclear(step.key()) {
                 continue;
             }
             let list = transactions.list(read);
-            let (whole, _) = longest[step.key as usize];
-            let branches = forks.entry(step.key).or_insert_with(|| vec![whole]);
+            let (whole, _) = longest[step.key() as usize];
+            let branches = forks.entry(step.key()).or_insert_with(|| vec![whole]);
             if branches.len() < BRANCHES && !branches.iter().any(|branch| begins(branch, list)) {
                 branches.retain(|branch| !begins(list, branch));
                 branches.push(list);

@@ -34,10 +34,10 @@ pub(super) fn look(lists: &Lists<'_>, findings: &mut Findings) {
     for txn in lists.transactions.committed() {
         for index in lists.steps(txn) {
             let step = &lists.transactions.steps[index];
-            if lists.transactions.unclear(step.key) {
+            if lists.transactions.unclear(step.key()) {
                 continue;
             }
-            let known = &mut inspector.known[step.key as usize];
+            let known = &mut inspector.known[step.key() as usize];
             let fresh = known.owner != txn + 1;
             if fresh {
                 known.own.clear();
@@ -48,9 +48,9 @@ pub(super) fn look(lists: &Lists<'_>, findings: &mut Findings) {
                     ..Known::default()
                 };
             }
-            match step.access {
+            match step.access() {
                 Access::Read(read) => inspector.read(txn, index, lists.transactions.list(read), fresh),
-                Access::Write(element) => inspector.append(txn, step.key, element),
+                Access::Write(element) => inspector.append(txn, step.key(), element),
             }
         }
     }
@@ -68,7 +68,7 @@ impl<'a> Inspector<'_, 'a> {
     fn read(&mut self, txn: u32, index: usize, list: &'a [Atom], fresh: bool) {
         let lists = self.lists;
         let transactions = &lists.transactions;
-        let key = transactions.steps[index].key;
+        let key = transactions.steps[index].key();
         let known = &mut self.known[key as usize];
         if !fresh && !fits(lists, known, list) {
             self.findings.add(transactions, Name::Internal, || {
@@ -93,7 +93,7 @@ impl<'a> Inspector<'_, 'a> {
             known.first = version;
         }
         let end = lists.last_foreign(txn, index, |_| true);
-        let Some(end) = end.filter(|end| !transactions.elements[*end as usize].last) else { return };
+        let Some(end) = end.filter(|end| !transactions.elements[*end as usize].is_last()) else { return };
         let writer = lists.writer(end);
         if transactions.fate(writer) != Fate::Failed {
             self.findings.add(transactions, Name::G1b, || {

@@ -65,9 +65,9 @@ fn missed(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
     let order = lists.order[key as usize].len();
     let read = lists.steps(edge.from).find_map(|step_index| {
         let step = &lists.transactions.steps[step_index];
-        let Access::Read(read) = step.access else { return None };
+        let Access::Read(read) = step.access() else { return None };
         let version = lists.version[step_index];
-        if step.key != key || version as usize > order {
+        if step.key() != key || version as usize > order {
             return None;
         }
         let missing = written.iter().find(|element| lists.position[**element as usize] >= version)?;
@@ -85,10 +85,10 @@ fn missed(lists: &Lists<'_>, edge: &Edge, a: &str, b: &str) -> String {
 
 /// The appends of a transaction to a key.
 fn own<'l>(lists: &'l Lists<'_>, txn: u32, key: u32) -> impl Iterator<Item = u32> + 'l {
-    lists.transactions.steps_of(txn).iter().filter(move |step| step.key == key).filter_map(|step| match step
-        .access
-    {
-        Access::Write(element) => Some(element),
-        Access::Read(_) => None,
-    })
+    lists.transactions.steps_of(txn).iter().filter(move |step| step.key() == key).filter_map(
+        |step| match step.access() {
+            Access::Write(element) => Some(element),
+            Access::Read(_) => None,
+        },
+    )
 }

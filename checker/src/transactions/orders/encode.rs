@@ -208,15 +208,15 @@ impl Problem {
         for (entry, txn) in self.txns.iter().enumerate() {
             debug_assert_eq!(entry_of[*txn as usize] as usize, entry);
             for step in observed.transactions.steps_of(*txn) {
-                let Access::Write(_) = step.access else { continue };
-                let writers = &mut self.writers[step.key as usize];
+                let Access::Write(_) = step.access() else { continue };
+                let writers = &mut self.writers[step.key() as usize];
                 if writers.last() == Some(&small(entry)) {
                     continue;
                 }
                 let index = small(writers.len());
                 writers.push(small(entry));
-                self.versions[step.key as usize].push(Version { gate: NONE, ..Version::default() });
-                self.entries[entry].writes.push((step.key, index));
+                self.versions[step.key() as usize].push(Version { gate: NONE, ..Version::default() });
+                self.entries[entry].writes.push((step.key(), index));
             }
         }
     }

@@ -37,7 +37,7 @@ fn due(problem: &Problem, observed: &Observed<'_, '_>) -> Vec<usize> {
     let of = |txn: &u32| {
         let about = &transactions.txns[*txn as usize];
         let own = if about.fate == Fate::Committed { clock[*txn as usize] } else { usize::MAX };
-        transactions.steps_of(*txn).iter().fold(own, |due, step| match step.access {
+        transactions.steps_of(*txn).iter().fold(own, |due, step| match step.access() {
             Access::Write(element) => due.min(read_by[element as usize]),
             Access::Read(_) => due,
         })

@@ -31,28 +31,28 @@ pub(super) fn read(registers: &mut Registers<'_>, findings: &mut Findings) {
     for txn in registers.transactions.committed().collect::<Vec<_>>() {
         for index in registers.transactions.txns[txn as usize].steps.clone() {
             let step = registers.transactions.steps[index];
-            if !unclear[step.key as usize] {
+            if !unclear[step.key() as usize] {
                 continue;
             }
-            let before = known.get(&step.key).filter(|known| known.owner == txn).copied();
-            match step.access {
+            let before = known.get(&step.key()).filter(|known| known.owner == txn).copied();
+            match step.access() {
                 Access::Write(element) => {
                     let value = registers.transactions.elements[element as usize].value;
-                    known.insert(step.key, Known { owner: txn, value });
+                    known.insert(step.key(), Known { owner: txn, value });
                 }
                 Access::Read(read) => {
                     let value = registers.transactions.register(read);
                     let differs = |before: &Known| !registers.transactions.same(before.value, value);
                     let others = before.is_none_or(|before| differs(&before));
                     if let Some(before) = before.filter(differs) {
-                        report_internal(registers, findings, (txn, step.key), before.value, value);
+                        report_internal(registers, findings, (txn, step.key()), before.value, value);
                     }
                     if before.is_none() {
-                        known.insert(step.key, Known { owner: txn, value });
+                        known.insert(step.key(), Known { owner: txn, value });
                     }
                     if others {
                         let first = before.is_none();
-                        let (txn, key) = (txn, step.key);
+                        let (txn, key) = (txn, step.key());
                         if value == Atom::NULL {
                             seen.push(Seen { txn, key, version: NONE, first });
                         } else {
@@ -74,10 +74,10 @@ fn finals(registers: &Registers<'_>, unclear: &[bool]) -> Finals {
     for txn in (0..small(transactions.txns.len())).filter(|txn| transactions.fate(*txn) != Fate::Failed) {
         last.clear();
         for step in transactions.steps_of(txn) {
-            let Access::Write(element) = step.access else { continue };
-            if unclear[step.key as usize] {
-                last.retain(|(key, _)| *key != step.key);
-                last.push((step.key, element));
+            let Access::Write(element) = step.access() else { continue };
+            if unclear[step.key() as usize] {
+                last.retain(|(key, _)| *key != step.key());
+                last.push((step.key(), element));
             }
         }
         for (_, element) in &last {
@@ -114,7 +114,7 @@ fn choose(
     };
     let wrote = |other: &u32| {
         let mut steps = transactions.steps_of(*other).iter();
-        steps.any(|step| matches!(step.access, Access::Write(written) if written == element))
+        steps.any(|step| matches!(step.access(), Access::Write(written) if written == element))
     };
     let mut others = (0..small(transactions.txns.len())).filter(|other| *other != txn && wrote(other));
     let happened = others.clone().find(|other| transactions.fate(*other) != Fate::Failed);

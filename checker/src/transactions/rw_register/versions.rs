@@ -46,12 +46,12 @@ pub(super) fn read<'a>(transactions: Transactions<'a>, findings: &mut Findings) 
         }
         for index in reader.registers.transactions.txns[txn as usize].steps.clone() {
             let step = reader.registers.transactions.steps[index];
-            if reader.registers.transactions.unclear(step.key) {
+            if reader.registers.transactions.unclear(step.key()) {
                 continue;
             }
-            match step.access {
-                Access::Read(read) => reader.read(txn, step.key, read),
-                Access::Write(element) => reader.write(txn, step.key, element),
+            match step.access() {
+                Access::Read(read) => reader.read(txn, step.key(), read),
+                Access::Write(element) => reader.write(txn, step.key(), element),
             }
         }
     }
@@ -145,7 +145,7 @@ impl Reader<'_, '_> {
             }
         } else {
             self.registers.live[writer as usize] = true;
-            if !transactions.elements[index].last {
+            if !transactions.elements[index].is_last() {
                 self.findings.add(transactions, Name::G1b, || {
                     (vec![txn, writer], words("which T2 wrote, and replaced before it ended"))
                 });
@@ -170,7 +170,7 @@ impl Reader<'_, '_> {
             self.note_update(txn, key, first);
         }
         let transactions = &self.registers.transactions;
-        if first != NONE && transactions.elements[element as usize].last {
+        if first != NONE && transactions.elements[element as usize].is_last() {
             let before = transactions.writer(first);
             let counts = before != NONE && before != txn && transactions.fate(before) != Fate::Failed;
             if counts {

@@ -2,10 +2,13 @@
 //! Its files write what is there at first.
 
 use super::super::super::{Options, budget::Budget, draft::Draft, fault::Fault};
-use super::{Txn, draft};
+use super::{Txns, draft};
 
 /// Whether it writes, the key and the value.
-fn parts(line: &[u8]) -> Option<(bool, u64, u64)> {
+type Parts = (bool, u64, u64);
+
+/// The parts of a line.
+fn parts(line: &[u8]) -> Option<Parts> {
     let mut words = std::str::from_utf8(line).ok()?.split_ascii_whitespace();
     let writes = match words.next()? {
         "w" => true,
@@ -14,6 +17,33 @@ fn parts(line: &[u8]) -> Option<(bool, u64, u64)> {
     };
     let (key, value) = (words.next()?.parse().ok()?, words.next()?.parse().ok()?);
     words.next().is_none().then_some((writes, key, value))
+}
+
+/// The parts of the first line and what follows it, if the line is as AWDIT writes it: `w 12 34` and a line feed.
+fn plain_parts(text: &[u8]) -> Option<(Parts, &[u8])> {
+    let (writes, text) = match text {
+        [b'w', b' ', rest @ ..] => (true, rest),
+        [b'r', b' ', rest @ ..] => (false, rest),
+        _ => return None,
+    };
+    let (key, text) = digits(text, b' ')?;
+    let (value, text) = digits(text, b'\n')?;
+    Some(((writes, key, value), text))
+}
+
+/// A number and what follows the sign at its end.
+fn digits(text: &[u8], end: u8) -> Option<(u64, &[u8])> {
+    /// Numbers of so many digits fit in 64 bits.
+    const DIGITS: usize = 19;
+    let mut number = 0;
+    for (index, byte) in text.iter().enumerate().take(DIGITS + 1) {
+        match byte {
+            b'0'..=b'9' if index < DIGITS => number = 10 * number + u64::from(byte - b'0'),
+            byte if *byte == end && index > 0 => return Some((number, &text[index + 1..])),
+            _ => return None,
+        }
+    }
+    None
 }
 
 /// Whether a line is made of this sign.
@@ -32,17 +62,25 @@ pub(in super::super) fn read<'a>(
     budget: Budget,
     options: &Options,
 ) -> Result<Draft<'a>, Fault> {
-    let (mut txns, mut open): (Vec<Txn>, Option<Txn>) = (Vec::new(), None);
-    let (mut offset, mut session) = (if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }, 0);
-    let (mut cut, mut open_end) = (false, false);
-    for line in bytes[offset..].split_inclusive(|&byte| byte == b'\n') {
+    let (mut txns, mut begin) = (Txns::default(), None);
+    let mut text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
+    let (mut session, mut cut, mut open_end) = (0, false, false);
+    while !text.is_empty() {
+        let offset = bytes.len() - text.len();
+        if let Some(((writes, key, value), rest)) = plain_parts(text) {
+            begin.get_or_insert(offset);
+            txns.step(writes, key, value);
+            text = rest;
+            continue;
+        }
+        let line = text.split_inclusive(|&byte| byte == b'\n').next().unwrap_or_default();
         let last = line.last() != Some(&b'\n');
         if is_rule(line, b'-') || is_rule(line, b'=') {
-            txns.extend(open.take());
+            txns.end(begin.take().unwrap_or(offset), session, true);
             session += u64::from(is_rule(line, b'='));
         } else if !line.trim_ascii().is_empty() {
             let Some((writes, key, value)) = parts(line) else {
-                if last && (open.is_some() || !txns.is_empty()) {
+                if last && (begin.is_some() || !txns.offsets.is_empty()) {
                     cut = true;
                     break;
                 }
@@ -55,13 +93,16 @@ pub(in super::super) fn read<'a>(
                 open_end = true;
                 break;
             }
-            open.get_or_insert_with(|| Txn::new(offset, session)).step(writes, key, value);
+            begin.get_or_insert(offset);
+            txns.step(writes, key, value);
         }
-        offset += line.len();
+        text = &text[line.len()..];
     }
     // A transaction inside which the file is cut may have more steps.
     if options.whole_last_line || !(cut || open_end) {
-        txns.extend(open);
+        txns.end(begin.unwrap_or(bytes.len()), session, true);
+    } else {
+        txns.discard();
     }
     let mut draft = draft(bytes, budget, txns, None)?;
     if open_end {

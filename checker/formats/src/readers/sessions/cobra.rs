@@ -2,7 +2,7 @@
 //! apart by a line feed, which is no such letter.
 
 use super::super::super::{budget::Budget, draft::Draft, fault::Fault};
-use super::{Txn, draft};
+use super::{Txns, draft};
 
 /// Numbers that stand for the initial transaction and its writes, and for no value.
 const INITIAL: u64 = 0xbebe_ebee;
@@ -26,12 +26,14 @@ pub fn is_cobra(bytes: &[u8]) -> bool {
 }
 
 pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
-    let (mut txns, mut open): (Vec<Txn>, Option<Txn>) = (Vec::new(), None);
+    // Where the transaction begins that is being read.
+    let (mut txns, mut open): (Txns, Option<usize>) = (Txns::default(), None);
     let (mut offset, mut session, mut cut) = (0, 0, false);
     while let Some(&letter) = bytes.get(offset) {
         if letter == b'\n' {
             (session, offset) = (session + 1, offset + 1);
             open = None;
+            txns.discard();
             continue;
         }
         let odd = |what: &str| Fault::at(offset, format!("byte {offset} is {what} in a log of Cobra"));
@@ -44,28 +46,27 @@ pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, 
             let bytes: [u8; 8] = record[8 * index..8 * index + 8].try_into().expect("eight bytes were taken");
             u64::from_be_bytes(bytes)
         };
-        match (letter, &mut open) {
-            (b'S', None) => open = Some(Txn::new(offset, session)),
-            (b'C' | b'A', open) => {
-                let mut txn =
-                    open.take().ok_or_else(|| odd("the end of a transaction that did not begin"))?;
-                txn.transaction.committed = letter == b'C';
-                txns.push(txn);
+        match (letter, open) {
+            (b'S', None) => open = Some(offset),
+            (b'C' | b'A', _) => {
+                let begin = open.take().ok_or_else(|| odd("the end of a transaction that did not begin"))?;
+                txns.end(begin, session, letter == b'C');
             }
-            (b'W', Some(txn)) => txn.step(true, number(1), number(0)),
-            (b'R', Some(txn)) => {
+            (b'W', Some(_)) => txns.step(true, number(1), number(0)),
+            (b'R', Some(_)) => {
                 let [writer, write, key] = [number(0), number(1), number(2)];
                 let initial = [INITIAL, NOTHING].contains(&writer) && [INITIAL, NOTHING].contains(&write);
                 if initial && !COLLECTION.contains(&write) {
-                    txn.read_nothing(key);
+                    txns.read_nothing(key);
                 } else if !COLLECTION.contains(&write) {
-                    txn.step(false, key, write);
+                    txns.step(false, key, write);
                 }
             }
             _ => return Err(odd("a record outside of a transaction, or a transaction inside of one")),
         }
         offset += 1 + 8 * count;
     }
+    txns.discard();
     let mut draft = draft(bytes, budget, txns, None)?;
     if cut {
         draft.note_cut();

@@ -1,7 +1,7 @@
 //! dbcop's `history.bincode`: numbers of 64 bits, the least byte first, and texts and lists behind their lengths.
 
 use super::super::super::{budget::Budget, draft::Draft, fault::Fault};
-use super::{Txn, draft};
+use super::{Txns, draft};
 
 /// A place in the bytes.
 struct Cursor<'a> {
@@ -44,28 +44,33 @@ impl<'a> Cursor<'a> {
         (is_time(self.text()?) && is_time(self.text()?)).then_some(())
     }
 
-    /// A transaction, and one of the writes in it that did not succeed, which certainly did not happen.
-    fn txn(&mut self, session: u64) -> Option<[Txn; 2]> {
-        let (mut txn, mut failed) = (Txn::new(self.offset, session), Txn::new(self.offset, session));
-        failed.transaction.committed = false;
-        for _ in 0..self.number()? {
-            let writes = self.truth()?;
-            let [key, value] = [self.number()?, self.number()?];
-            if self.truth()? {
-                txn.step(writes, key, value);
-            } else if writes {
-                failed.step(writes, key, value);
+    /// A transaction, behind one of the writes in it that did not succeed, which certainly did not happen.
+    fn txn(&mut self, txns: &mut Txns, session: u64) -> Option<()> {
+        let (begin, count) = (self.offset, self.number()?);
+        let start = self.offset;
+        for succeeded in [false, true] {
+            self.offset = start;
+            for _ in 0..count {
+                let writes = self.truth()?;
+                let [key, value] = [self.number()?, self.number()?];
+                if self.truth()? == succeeded && (succeeded || writes) {
+                    txns.step(writes, key, value);
+                }
+            }
+            if !succeeded {
+                txns.end(begin, session, false);
             }
         }
-        txn.transaction.committed = self.truth()?;
-        Some([failed, txn])
+        let committed = self.truth()?;
+        txns.end(begin, session, committed);
+        Some(())
     }
 
-    fn txns(&mut self) -> Option<Vec<Txn>> {
-        let mut txns = Vec::new();
+    fn txns(&mut self) -> Option<Txns> {
+        let mut txns = Txns::default();
         for session in 0..self.number()? {
             for _ in 0..self.number()? {
-                txns.extend(self.txn(session)?);
+                self.txn(&mut txns, session)?;
             }
         }
         Some(txns)

@@ -1,7 +1,7 @@
 //! Plume's lines: `w(key,value,session,transaction)` and `r(…)`; the transaction -1 stands for those that were aborted.
 
 use super::super::super::{budget::Budget, draft::Draft, fault::Fault};
-use super::{Txn, draft};
+use super::{Txns, draft, step};
 use rustc_hash::FxHashMap;
 
 /// Whether it writes, the key, the value, the session and the transaction.
@@ -24,13 +24,14 @@ pub(in super::super::super) fn is_plume(text: &[u8]) -> bool {
 }
 
 pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
-    let mut txns: Vec<Txn> = Vec::new();
+    // Each step with its transaction, as those of several may alternate.
+    let (mut begins, mut steps) = (Vec::new(), Vec::new());
     let mut known: FxHashMap<(u64, i64), usize> = FxHashMap::default();
     let (mut offset, mut cut) = (if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 }, false);
     for line in bytes[offset..].split_inclusive(|&byte| byte == b'\n') {
         if !line.trim_ascii().is_empty() {
             let Some((writes, key, value, session, txn)) = parts(line) else {
-                if line.last() != Some(&b'\n') && !txns.is_empty() {
+                if line.last() != Some(&b'\n') && !begins.is_empty() {
                     cut = true;
                     break;
                 }
@@ -40,13 +41,19 @@ pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, 
                 ));
             };
             let index = *known.entry((session, txn)).or_insert_with(|| {
-                txns.push(Txn::new(offset, session));
-                txns.len() - 1
+                begins.push((offset, session, txn != -1));
+                begins.len() - 1
             });
-            txns[index].transaction.committed = txn != -1;
-            txns[index].step(writes, key, value);
+            steps.push((index, step(writes, key, value)));
         }
         offset += line.len();
+    }
+    steps.sort_by_key(|(index, _)| *index);
+    let mut txns = Txns::default();
+    for of_one in steps.chunk_by(|(one, _), (other, _)| one == other) {
+        of_one.iter().for_each(|(_, step)| txns.transactions.step(*step));
+        let (begin, session, committed) = begins[of_one[0].0];
+        txns.end(begin, session, committed);
     }
     let mut draft = draft(bytes, budget, txns, Some(0))?;
     if cut {
