@@ -41,6 +41,7 @@ const LOADS: [&str; 12] =
     ["register", "cas", "texts", "kv", "set", "counter", "queue", "mutex", "append", "rw", "bank", "multi"];
 
 /// How a history is written, and what is odd about it.
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 struct Style {
     load: &'static str,
     /// Whether values are keys with values.
@@ -181,8 +182,9 @@ impl Writer {
                 .choose(&mut self.rng)
                 .unwrap()
                 .clone(),
-            "set" => [("read", "nil".to_owned()), ("add", scalar)].choose(&mut self.rng).unwrap().clone(),
-            "counter" => [("read", "nil".to_owned()), ("add", scalar)].choose(&mut self.rng).unwrap().clone(),
+            "set" | "counter" => {
+                [("read", "nil".to_owned()), ("add", scalar)].choose(&mut self.rng).unwrap().clone()
+            }
             "queue" => {
                 [("dequeue", "nil".to_owned()), ("enqueue", scalar)].choose(&mut self.rng).unwrap().clone()
             }
@@ -378,7 +380,9 @@ fn operations_are_those_of_events() {
             let writer = Writer::new(seed);
             let usual = writer.style.odd == 0;
             let mut bytes = writer.history(events).into_bytes();
-            changes.iter().for_each(|&(at, how)| change(&mut bytes, at, how));
+            for &(at, how) in &changes {
+                change(&mut bytes, at, how);
+            }
             let in_place = both(&bytes, &options(choice));
             let mut counts = counts.borrow_mut();
             if usual && changes.is_empty() && choice > 5 {

@@ -173,15 +173,14 @@ impl Operations {
 
     /// Whether a value equals the argument of an operation.
     pub(crate) fn is_argument(&self, index: usize, given: &Given<'_>) -> bool {
-        let argument = self.argument[index];
-        match (packed_start(argument), given) {
-            (Some(start), Given::Packed(other)) => {
-                self.store.run(start) == self.store.run(*other)
-                    || self.store.unpack(start) == self.store.unpack(*other)
+        let unpacked = |start: &u32| self.store.unpack(self.store.steps(*start));
+        match (self.request(index), given) {
+            (Steps::Packed(steps), Given::Packed(other)) => {
+                steps.clone().eq(self.store.steps(*other)) || self.store.unpack(steps) == unpacked(other)
             }
-            (Some(start), given) => given.is(&self.store.unpack(start)),
-            (None, Given::Packed(other)) => *self.value(argument) == self.store.unpack(*other),
-            (None, given) => given.is(self.value(argument)),
+            (Steps::Packed(steps), given) => given.is(&self.store.unpack(steps)),
+            (Steps::Other(value), Given::Packed(other)) => *value == unpacked(other),
+            (Steps::Other(value), given) => given.is(value),
         }
     }
 

@@ -51,7 +51,9 @@ pub(in super::super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, 
     steps.sort_by_key(|(index, _)| *index);
     let mut txns = Txns::default();
     for of_one in steps.chunk_by(|(one, _), (other, _)| one == other) {
-        of_one.iter().for_each(|(_, step)| txns.transactions.step(*step));
+        for (_, step) in of_one {
+            txns.transactions.step(*step);
+        }
         let (begin, session, committed) = begins[of_one[0].0];
         txns.end(begin, session, committed);
     }
