@@ -41,6 +41,7 @@ const LOADS: [&str; 12] =
     ["register", "cas", "texts", "kv", "set", "counter", "queue", "mutex", "append", "rw", "bank", "multi"];
 
 /// How a history is written, and what is odd about it.
+#[allow(clippy::struct_excessive_bools, reason = "each is one thing that is written or not")]
 struct Style {
     load: &'static str,
     /// Whether values are keys with values.
@@ -181,8 +182,9 @@ impl Writer {
                 .choose(&mut self.rng)
                 .unwrap()
                 .clone(),
-            "set" => [("read", "nil".to_owned()), ("add", scalar)].choose(&mut self.rng).unwrap().clone(),
-            "counter" => [("read", "nil".to_owned()), ("add", scalar)].choose(&mut self.rng).unwrap().clone(),
+            "set" | "counter" => {
+                [("read", "nil".to_owned()), ("add", scalar)].choose(&mut self.rng).unwrap().clone()
+            }
             "queue" => {
                 [("dequeue", "nil".to_owned()), ("enqueue", scalar)].choose(&mut self.rng).unwrap().clone()
             }
@@ -384,9 +386,6 @@ fn operations_are_those_of_events() {
             if usual && changes.is_empty() && choice > 5 {
                 *counts.0 += 1;
                 *counts.1 += u32::from(in_place);
-                if !in_place && std::env::var_os("EDN_SHOW").is_some() {
-                    println!("read as events:\n{}", String::from_utf8_lossy(&bytes));
-                }
             } else {
                 *counts.2 += u32::from(in_place);
             }

@@ -66,7 +66,7 @@ pub(super) fn in_blocks(
     let how = match options.format {
         Some(Format::JepsenEdn) => None,
         Some(_) => return None,
-        None => how(Window::new(&mut *input, block)?.text()?, name)?,
+        None => how(Window::new(&mut *input, block)?.text()?, name).ok()?,
     };
     let mut tuples = Tuples::of(options);
     loop {
@@ -81,19 +81,16 @@ pub(super) fn in_blocks(
 }
 
 /// How the format of a file was found; none if it is another one, or may be, by the beginning of the file.
-fn how(start: &str, name: &str) -> Option<Option<String>> {
+fn how(start: &str, name: &str) -> Result<Option<String>, Stop> {
     let mut parser = Parser::of(start, Budget::new(start.len(), None));
-    parser.skip_blank().ok()?;
-    if matches!(parser.peek()?, b'[' | b'(') {
-        parser.bump();
-    }
+    opened(&mut parser)?;
     match parser.form() {
         Ok(Edn::Map(entries)) if matches!(entries.first(), Some((Edn::Keyword(_), _))) => {}
-        Ok(_) | Err(_) => return None,
+        Ok(_) | Err(_) => return Err(Stop::Unusual),
     }
-    match sniff::format(start.as_bytes(), name).ok()? {
-        (Format::JepsenEdn, how) => Some(how),
-        _ => None,
+    match sniff::format(start.as_bytes(), name) {
+        Ok((Format::JepsenEdn, how)) => Ok(how),
+        Ok(_) | Err(_) => Err(Stop::Unusual),
     }
 }
 
@@ -176,7 +173,7 @@ impl Filler {
             let text = window.text().ok_or(Stop::Unusual)?;
             let mut parser = Parser::of(text, self.budget);
             if std::mem::take(&mut first) {
-                close = opened(&mut parser).ok_or(Stop::Unusual)?;
+                close = opened(&mut parser)?;
             }
             let (passed, closed) = self.events(&mut parser, close, window.ended)?;
             if window.ended {
@@ -225,18 +222,17 @@ impl Filler {
     }
 }
 
-/// The bracket that closes the events, if one opens them; passes it. None if nothing follows.
-fn opened(parser: &mut Parser<'_>) -> Option<Option<u8>> {
-    parser.skip_blank().ok()?;
-    let close = match parser.peek()? {
-        b'[' => Some(b']'),
-        b'(' => Some(b')'),
-        _ => None,
+/// Passes the bracket that opens the events, if there is one; returns the one that closes them.
+fn opened(parser: &mut Parser<'_>) -> Result<Option<u8>, Stop> {
+    parser.skip_blank().map_err(|_| Stop::Unusual)?;
+    let close = match parser.peek() {
+        Some(b'[') => b']',
+        Some(b'(') => b')',
+        Some(_) => return Ok(None),
+        None => return Err(Stop::Unusual),
     };
-    if close.is_some() {
-        parser.bump();
-    }
-    Some(close)
+    parser.bump();
+    Ok(Some(close))
 }
 
 impl Filler {
@@ -454,13 +450,16 @@ fn plain<'a>(value: Found<'a>, rest: Option<&'a Event>) -> Result<Split<'a>, Sto
 /// What the value of an invocation says about whether values are keys with values.
 fn sign(f: &str, value: &Found<'_>, versioned: bool) -> Result<Sign, Stop> {
     let second = match value {
-        Found::Tuple(_, Given::Null) => Second::Null,
-        Found::Tuple(_, Given::Integer(_) | Given::Text(_)) => Second::Other,
-        Found::Tuple(_, Given::Pair(..)) => Second::List(2),
-        Found::Tuple(_, Given::Owned(value)) => Second::of(value),
-        // Their number would count.
-        Found::Tuple(_, Given::Packed(_)) if f == "cas" || versioned => return Err(Stop::Unusual),
-        Found::Tuple(_, Given::Packed(_)) => Second::Lists(1),
+        Found::Tuple(_, value) => match value {
+            Given::Null => Second::Null,
+            Given::Integer(_) | Given::Text(_) => Second::Other,
+            Given::Pair(..) => Second::List(2),
+            Given::Borrowed(value) => Second::of(value),
+            Given::Owned(value) => Second::of(value),
+            // Their number would count.
+            Given::Packed(_) if f == "cas" || versioned => return Err(Stop::Unusual),
+            Given::Packed(_) => Second::Lists(1),
+        },
         Found::Plain(Given::Owned(Value::Array(pair))) => match pair.as_slice() {
             [Value::Null | Value::Array(_), _] => return Ok(Sign::Plain),
             [_, value] => Second::of(value),
@@ -468,7 +467,7 @@ fn sign(f: &str, value: &Found<'_>, versioned: bool) -> Result<Sign, Stop> {
         },
         Found::Plain(Given::Pair(Scalar::Integer(_) | Scalar::Text(_), Scalar::Null)) => Second::Null,
         Found::Plain(Given::Pair(Scalar::Integer(_) | Scalar::Text(_), _)) => Second::Other,
-        Found::Tuple(_, Given::Borrowed(_)) | Found::Plain(_) => return Ok(Sign::Plain),
+        Found::Plain(_) => return Ok(Sign::Plain),
     };
     Ok(second.sign(f, versioned))
 }

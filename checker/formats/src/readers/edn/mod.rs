@@ -55,7 +55,7 @@ pub(super) fn read(bytes: &[u8], budget: Budget) -> Result<Draft<'_>, Fault> {
             }
             (Some(_), _) => {}
         }
-        if let Some(event) = usual_event(&mut parser, draft.budget) {
+        if let Some(Passed(event)) = usual_event(&mut parser, draft.budget) {
             match event {
                 Some(placed) => draft.push(offset, placed)?,
                 None => others += 1,
@@ -206,10 +206,13 @@ fn end(parser: &mut Parser<'_>) -> Result<(), Fault> {
     }
 }
 
-/// The next event, if it is a usual one; none inside if it is the nemesis's. Of anything else the parser stands anywhere.
-fn usual_event(parser: &mut Parser<'_>, budget: Budget) -> Option<Option<Placed>> {
+/// An event; none if it is the nemesis's.
+struct Passed(Option<Placed>);
+
+/// The next event, if it is a usual one. Of anything else the parser stands anywhere.
+fn usual_event(parser: &mut Parser<'_>, budget: Budget) -> Option<Passed> {
     let fields = match usual::event(parser, budget, Parser::direct_value)? {
-        Usual::Nemesis => return Some(None),
+        Usual::Nemesis => return Some(Passed(None)),
         Usual::Client(fields) => fields,
     };
     let mut event = Event::new(Process::Nemesis, fields.kind, fields.f);
@@ -219,7 +222,7 @@ fn usual_event(parser: &mut Parser<'_>, budget: Budget) -> Option<Option<Placed>
         raw::error_from_value(&mut event);
     }
     let who = Who::Number(fields.process);
-    Some(Some(Placed { event, time: fields.time, index: fields.index, who, text_key: true }))
+    Some(Passed(Some(Placed { event, time: fields.time, index: fields.index, who, text_key: true })))
 }
 
 fn raw(form: Edn<'_>) -> Result<Raw, String> {
