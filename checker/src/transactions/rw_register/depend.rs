@@ -15,9 +15,9 @@ use std::ops::Range;
 #[derive(Debug)]
 pub(super) struct Times {
     /// When it had certainly been written: the first completion of its writer or of a reader.
-    earliest: Vec<usize>,
+    earliest: Vec<u32>,
     /// When it certainly was still to be seen, or still to be written: the last invocation of those.
-    latest: Vec<usize>,
+    latest: Vec<u32>,
 }
 
 impl Times {
@@ -49,12 +49,13 @@ pub(super) fn graph(registers: &Registers<'_>) -> (Graph, Times) {
         if !seen.first {
             continue;
         }
-        let group = keys.group[seen.version as usize].clone();
-        keys.missed_versions(registers, &mut graph, seen, group);
+        let (start, end) = keys.group[seen.version as usize];
+        keys.missed_versions(registers, &mut graph, seen, start as usize..end as usize);
         if registers.transactions.elements[seen.version as usize].last {
             keys.missed_in_time(registers, &mut graph, seen, &times);
         }
     }
+    drop(keys);
     time::add(&mut graph, &registers.transactions, &registers.live);
     (graph.finish(), times)
 }
@@ -62,7 +63,7 @@ pub(super) fn graph(registers: &Registers<'_>) -> (Graph, Times) {
 fn times(registers: &Registers<'_>) -> Times {
     let transactions = &registers.transactions;
     let count = transactions.elements.len();
-    let mut times = Times { earliest: vec![usize::MAX; count], latest: vec![0; count] };
+    let mut times = Times { earliest: vec![NONE; count], latest: vec![0; count] };
     let mut note = |element: u32, txn: u32| {
         let txn = &transactions.txns[txn as usize];
         if txn.fate == Fate::Committed {
@@ -90,11 +91,11 @@ struct Keys {
     /// By key: the writers by the last moment at which their version was certainly to be seen.
     by_time: Vec<Fan>,
     /// By key: those moments.
-    moments: Vec<Vec<usize>>,
+    moments: Vec<Vec<u32>>,
     /// By element: its indexes in the two.
     indexes: Vec<(u32, u32)>,
     /// By element: the indexes in `by_version` of the writers that follow it.
-    group: Vec<Range<usize>>,
+    group: Vec<(u32, u32)>,
 }
 
 impl Keys {
@@ -113,7 +114,7 @@ impl Keys {
             by_time: Vec::with_capacity(keys),
             moments: vec![Vec::new(); keys],
             indexes: vec![(NONE, NONE); transactions.elements.len()],
-            group: vec![0..0; transactions.elements.len()],
+            group: vec![(0, 0); transactions.elements.len()],
         };
         let mut writers: Vec<Vec<u32>> = vec![Vec::new(); keys];
         finals.sort_by_key(|element| registers.follows[*element as usize]);
@@ -122,11 +123,11 @@ impl Keys {
             this.indexes[*element as usize].0 = small(of_key.len());
             let follows = registers.follows[*element as usize];
             if follows != NONE {
-                let group = &mut this.group[follows as usize];
-                if group.start == group.end {
-                    *group = of_key.len()..of_key.len();
+                let (start, end) = &mut this.group[follows as usize];
+                if start == end {
+                    (*start, *end) = (small(of_key.len()), small(of_key.len()));
                 }
-                group.end += 1;
+                *end += 1;
             }
             of_key.push(transactions.writer(*element));
         }
