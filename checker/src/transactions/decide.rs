@@ -61,6 +61,16 @@ impl<'a> Analysis<'a> {
         }
     }
 
+    /// Frees the memory of the known dependencies, if a search for an order decides the model: it makes its own.
+    pub(super) fn make_room_for(&mut self, model: Consistency) {
+        if matches!(model.decides(), Decides::Search(_)) {
+            match self {
+                Self::Lists(lists) => lists.forget_graph(),
+                Self::Registers(registers) => registers.forget_graph(),
+            }
+        }
+    }
+
     fn because(&self, edge: &Edge, from: &str, to: &str) -> String {
         match self {
             Self::Lists(lists) => lists.because(edge, from, to),

@@ -4,7 +4,7 @@ use super::anomaly::Name;
 use super::consistency::Excluded;
 use super::cycles::Edge;
 use super::graph::kind;
-use super::parse::{Access, Fate, Transactions};
+use super::parse::{Access, Fate, NONE, Transactions};
 use super::verdict::{Anomaly, Dependency, Workload};
 use crate::certificate::transactions::Moment;
 use std::collections::BTreeMap;
@@ -77,7 +77,7 @@ impl Findings {
             let (from, to) = (called[index].as_str(), called[(index + 1) % called.len()].as_str());
             let why = match edge.kind {
                 kind::PROCESS => {
-                    let who = transactions.txns[edge.from as usize].who();
+                    let who = transactions.who(&transactions.txns[edge.from as usize]);
                     format!("{who} issued {from}, then {to}")
                 }
                 kind::REAL_TIME => {
@@ -216,10 +216,15 @@ fn in_words(transactions: &Transactions<'_>, number: u32) -> String {
         Fate::Unknown => " (info)",
     };
     let events = match txn.completed {
-        usize::MAX => format!("event {}", txn.invoked),
+        NONE => format!("event {}", txn.invoked),
         completed => format!("events {} to {completed}", txn.invoked),
     };
     let object = transactions.objects[txn.object as usize];
     let object = object.map_or_else(String::new, |key| format!(" on object {key}"));
-    format!("operation {} of {} ({events}){fate}{object}: {}", txn.operation, txn.who(), words.join(", "))
+    format!(
+        "operation {} of {} ({events}){fate}{object}: {}",
+        txn.operation,
+        transactions.who(txn),
+        words.join(", ")
+    )
 }

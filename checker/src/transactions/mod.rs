@@ -69,7 +69,8 @@ pub fn check(operations: &(impl ToOperations + ?Sized), options: &Options<'_>) -
     let operations = &*operations.to_operations();
     let mut findings = Findings::default();
     match Analysis::new(operations, options.workload, &mut findings, &options.limits) {
-        Ok(analysis) => {
+        Ok(mut analysis) => {
+            analysis.make_room_for(options.model);
             let unsure = analysis.decide(options.model, &mut findings, &options.limits);
             let excluded = findings.excluded;
             let mut verdict = Verdict::new(options.model, findings, analysis.size(), unsure);

@@ -34,13 +34,13 @@ pub(super) struct Txn {
     /// The object that it is of, by number: all that operations with one key act on. Keys of different objects have
     /// nothing to do with each other.
     pub(super) object: u32,
-    pub(super) client: Option<u32>,
     pub(super) fate: Fate,
-    /// Its micro-operations.
-    pub(super) steps: Range<usize>,
-    pub(super) invoked: usize,
-    /// `usize::MAX` if it never completed.
-    pub(super) completed: usize,
+    /// Where its micro-operations begin and end.
+    steps: (u32, u32),
+    /// The index of the event that began it.
+    pub(super) invoked: u32,
+    /// That of the event that ended it; [`NONE`] if it never completed.
+    pub(super) completed: u32,
 }
 
 impl Txn {
@@ -49,9 +49,9 @@ impl Txn {
         (self.process, self.object)
     }
 
-    /// Who issued it.
-    pub(super) fn who(&self) -> String {
-        words::who_of(self.client, self.process)
+    /// The indexes of its micro-operations.
+    pub(super) fn steps(&self) -> Range<usize> {
+        self.steps.0 as usize..self.steps.1 as usize
     }
 }
 
@@ -195,7 +195,13 @@ impl Names<'_> {
 
 impl<'a> Transactions<'a> {
     pub(super) fn steps_of(&self, txn: u32) -> &[Step] {
-        &self.steps[self.txns[txn as usize].steps.clone()]
+        &self.steps[self.txns[txn as usize].steps()]
+    }
+
+    /// Who issued a transaction.
+    pub(super) fn who(&self, txn: &Txn) -> String {
+        let client = self.operations.transaction(txn.operation as usize).client;
+        words::who_of(client, txn.process)
     }
 
     pub(super) fn fate(&self, txn: u32) -> Fate {
@@ -387,7 +393,7 @@ impl<'a> Parser<'a> {
             }
         };
         let txn = small(into.txns.len());
-        let first = into.steps.len();
+        let first = small(into.steps.len());
         let name = operation.key;
         let object = *self.objects.entry(name).or_insert_with(|| {
             into.objects.push(name);
@@ -397,21 +403,16 @@ impl<'a> Parser<'a> {
             operation: small(index),
             process: operation.process,
             object,
-            client: operation.client,
             fate,
-            steps: first..first,
-            invoked: operation.invoked,
-            completed: if fate == Fate::Committed {
-                operation.completed.unwrap_or(usize::MAX)
-            } else {
-                usize::MAX
-            },
+            steps: (first, first),
+            invoked: small(operation.invoked),
+            completed: operation.completed.filter(|_| fate == Fate::Committed).map_or(NONE, small),
         });
         for step in steps.into_iter().flatten() {
             let step = self.step(into, txn, fate, step)?;
             into.steps.push(step);
         }
-        into.txns[txn as usize].steps.end = into.steps.len();
+        into.txns[txn as usize].steps.1 = small(into.steps.len());
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! The orders beside the data: each process's own, and real time, in linearly many edges.
 
 use super::graph::{Builder, Node, kind};
-use super::parse::{Fate, Transactions, small};
+use super::parse::{Fate, NONE, Transactions, small};
 use rustc_hash::FxHashMap;
 
 /// Adds both orders among the transactions that may have happened.
@@ -37,10 +37,10 @@ pub(super) fn processes(transactions: &Transactions<'_>, among: &dyn Fn(u32) -> 
 /// completion after an invocation begins a new moment.
 fn by_real_time(graph: &mut Builder, transactions: &Transactions<'_>, live: &[bool]) {
     // At equal times the invocation comes first: such transactions are concurrent.
-    let mut events: Vec<(usize, bool, u32)> = Vec::with_capacity(2 * live.len());
+    let mut events: Vec<(u32, bool, u32)> = Vec::with_capacity(2 * live.len());
     for (index, txn) in transactions.txns.iter().enumerate().filter(|(index, _)| live[*index]) {
         events.push((txn.invoked, false, small(index)));
-        if txn.completed != usize::MAX {
+        if txn.completed != NONE {
             events.push((txn.completed, true, small(index)));
         }
     }

@@ -13,6 +13,7 @@ use super::parse::{Access, NONE, Transactions};
 use crate::limits::Limits;
 use history::Atom;
 use rustc_hash::FxHashMap;
+use std::sync::OnceLock;
 
 /// The lists, and what of them all reads agree on.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ struct Lists<'a> {
 #[derive(Debug)]
 pub(super) struct Analysis<'a> {
     lists: Lists<'a>,
-    graph: Graph,
+    graph: OnceLock<Graph>,
 }
 
 /// Finds what is wrong, as far as the known dependencies show it; none if time was up before the end.
@@ -56,8 +57,8 @@ pub(super) fn analyze<'a>(
         return None;
     }
     let graph = depend::graph(&lists);
-    let analysis = Analysis { lists, graph };
-    let finished = cycles::find(&analysis.graph, limits, &mut |name, edges| {
+    let analysis = Analysis { lists, graph: graph.into() };
+    let finished = cycles::find(analysis.graph(), limits, &mut |name, edges| {
         findings.add_cycle(&analysis.lists.transactions, name, edges, &|edge, from, to| {
             analysis.because(edge, from, to)
         });
@@ -70,8 +71,14 @@ impl<'a> Analysis<'a> {
         &self.lists.transactions
     }
 
+    /// The known dependencies; made again if they were forgotten.
     pub(super) fn graph(&self) -> &Graph {
-        &self.graph
+        self.graph.get_or_init(|| depend::graph(&self.lists))
+    }
+
+    /// Frees the memory of the known dependencies.
+    pub(super) fn forget_graph(&mut self) {
+        self.graph.take();
     }
 
     /// What the lists say to a search for an order.
@@ -109,7 +116,7 @@ impl Lists<'_> {
     }
 
     fn steps(&self, txn: u32) -> std::ops::Range<usize> {
-        self.transactions.txns[txn as usize].steps.clone()
+        self.transactions.txns[txn as usize].steps()
     }
 
     fn value(&self, element: u32) -> Atom {

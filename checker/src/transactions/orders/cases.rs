@@ -31,7 +31,7 @@ struct Known {
 
 /// The proof, a line each; nothing where it would be too long. The transactions are called T1, T2, … in their order.
 pub(super) fn in_words(problem: &Problem, observed: &Observed<'_, '_>, order: Order) -> Vec<String> {
-    if problem.entries.len() > MOST || !problem.open.is_empty() || problem.means.needs_versions() {
+    if problem.txns.len() > MOST || !problem.open.is_empty() || problem.means.needs_versions() {
         return Vec::new();
     }
     let mut pairs: Edges = Vec::new();
@@ -101,10 +101,11 @@ impl Cases<'_, '_, '_> {
     }
 
     fn case(&mut self, word: &str, one: u32, other: u32, depth: usize) {
-        let shared = self.problem.entries[one as usize]
-            .writes
+        let shared = self
+            .problem
+            .writes(one)
             .iter()
-            .find(|(key, _)| self.problem.entries[other as usize].writes.iter().any(|(also, _)| also == key));
+            .find(|(key, _)| self.problem.writes(other).iter().any(|(also, _)| also == key));
         let key = shared.map_or_else(String::new, |(key, _)| self.key(*key));
         let (one, other) = (one + 1, other + 1);
         let text = match word {
@@ -161,17 +162,16 @@ impl Cases<'_, '_, '_> {
     /// Why one transaction precedes another.
     fn reason(&self, case: &Known, from: u32, to: u32) -> String {
         let problem = self.problem;
-        let [one, other] = [from, to].map(|entry| &problem.entries[entry as usize]);
         let (a, b) = (from + 1, to + 1);
         let writer = |(key, index): &(u32, u32)| match *index {
             NONE => None,
             index => Some(problem.writers[*key as usize][index as usize]),
         };
-        if let Some(read) = other.reads.iter().find(|read| writer(read) == Some(from)) {
+        if let Some(read) = problem.reads(to).iter().find(|read| writer(read) == Some(from)) {
             return format!("T{b} read what T{a} wrote to key {}", self.key(read.0));
         }
-        let missed = one.reads.iter().find(|read| {
-            let replaces = other.writes.iter().any(|(key, _)| *key == read.0);
+        let missed = problem.reads(from).iter().find(|read| {
+            let replaces = problem.writes(to).iter().any(|(key, _)| *key == read.0);
             let later = writer(read).is_none_or(|source| {
                 source == from || case.first.contains(&(source, to)) || self.follows(source, to)
             });
@@ -191,7 +191,7 @@ impl Cases<'_, '_, '_> {
         if self.order != Order::Data && before.completed < after.invoked {
             let same = before.session() == after.session();
             return if same {
-                format!("{} issued T{a}, then T{b}", before.who())
+                format!("{} issued T{a}, then T{b}", self.observed.transactions.who(before))
             } else {
                 format!(
                     "T{a} completed (event {}) before T{b} was invoked (event {})",

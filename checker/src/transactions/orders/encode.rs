@@ -11,27 +11,48 @@ use super::super::anomaly::{Means, Order};
 use super::super::observed::Observed;
 use super::super::parse::{Access, Fate, NONE, small};
 use super::super::time;
+use super::lists::Lists;
 use super::prune::Known;
 use rustc_hash::FxHashSet;
 
 /// Who read one version of a key, by the nodes of their reads.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Version {
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Version<'p> {
     /// The one node that comes after all readers, or [`NONE`]: those that write later must come after it.
     pub(super) gate: u32,
     /// Readers that also wrote the key, where reads and writes are one node.
-    pub(super) updaters: Vec<u32>,
+    pub(super) updaters: &'p [u32],
     /// Readers that may miss a later write, as long as nothing leads from that write to them.
-    pub(super) guards: Vec<u32>,
+    pub(super) guards: &'p [u32],
 }
 
-/// A transaction that is looked at.
-#[derive(Debug, Default)]
-pub(super) struct Entry {
-    /// The keys it wrote, each with its index among the key's writers.
-    pub(super) writes: Vec<(u32, u32)>,
-    /// The keys it read first, each with the index of the writer among the key's writers, or [`NONE`].
-    pub(super) reads: Vec<(u32, u32)>,
+/// The versions of all keys.
+#[derive(Debug)]
+struct Versions {
+    /// By key: the number of what it held before any write; the versions of its writers follow.
+    first: Vec<u32>,
+    /// By version: what [`Version`] says.
+    gates: Vec<u32>,
+    updaters: Lists<u32>,
+    guards: Lists<u32>,
+}
+
+impl Versions {
+    fn new(writers: &[Vec<u32>]) -> Self {
+        let mut count = 0;
+        let mut first = Vec::with_capacity(writers.len());
+        for of_key in writers {
+            first.push(count);
+            count += 1 + small(of_key.len());
+        }
+        let none = Lists::new(count as usize, std::iter::empty());
+        Self { first, gates: vec![NONE; count as usize], updaters: none.clone(), guards: none }
+    }
+
+    /// The number of a version: what a writer wrote, or [`NONE`] for what was there before.
+    fn number(&self, key: u32, index: u32) -> u32 {
+        self.first[key as usize] + index.wrapping_add(1)
+    }
 }
 
 /// A read of one of several versions.
@@ -49,18 +70,19 @@ pub(super) struct Problem {
     pub(super) means: Means,
     /// By entry: the transaction.
     pub(super) txns: Vec<u32>,
-    pub(super) entries: Vec<Entry>,
+    /// By entry: the keys it wrote, each with its index among the key's writers.
+    writes: Lists<(u32, u32)>,
+    /// By entry: the keys it read first, each with the index of the writer among the key's writers, or [`NONE`].
+    reads: Lists<(u32, u32)>,
     /// By node of reads or writes: its entry. Helper nodes follow.
     pub(super) nodes: usize,
     /// What is added to an entry to have the node of its writes.
     pub(super) commit: u32,
     /// The known edges.
     pub(super) edges: Vec<(u32, u32)>,
-    /// By key: the entries that wrote it, and who read what they wrote.
+    /// By key: the entries that wrote it.
     pub(super) writers: Vec<Vec<u32>>,
-    pub(super) versions: Vec<Vec<Version>>,
-    /// By key: who read it before any write.
-    pub(super) initial: Vec<Version>,
+    versions: Versions,
     /// Reads of values that were written more than once.
     pub(super) open: Vec<Open>,
 }
@@ -127,14 +149,14 @@ impl Problem {
         let two = means.two_moments();
         let mut this = Self {
             means,
-            entries: txns.iter().map(|_| Entry::default()).collect(),
+            writes: Lists::new(0, std::iter::empty()),
+            reads: Lists::new(0, std::iter::empty()),
             nodes: if two { 2 * txns.len() } else { txns.len() },
             commit: if two { count } else { 0 },
             edges: Vec::new(),
             writers: vec![Vec::new(); keys],
-            versions: vec![Vec::new(); keys],
+            versions: Versions::new(&[]),
             open: Vec::new(),
-            initial: vec![Version { gate: NONE, ..Version::default() }; keys],
             txns,
         };
         if two {
@@ -152,8 +174,33 @@ impl Problem {
 
     /// Whether a node is a transaction's, and which one's.
     pub(super) fn entry(&self, node: u32) -> Option<u32> {
-        let count = small(self.entries.len());
+        let count = small(self.txns.len());
         if node < count { Some(node) } else { (node < count + self.commit).then(|| node - count) }
+    }
+
+    /// The keys an entry wrote, each with its index among the key's writers.
+    pub(super) fn writes(&self, entry: u32) -> &[(u32, u32)] {
+        self.writes.of(entry)
+    }
+
+    /// The keys an entry read first, each with the index of the writer among the key's writers, or [`NONE`].
+    pub(super) fn reads(&self, entry: u32) -> &[(u32, u32)] {
+        self.reads.of(entry)
+    }
+
+    /// All reads, with the entries that made them.
+    pub(super) fn all_reads(&self) -> impl Iterator<Item = (u32, (u32, u32))> + Clone {
+        self.reads.iter()
+    }
+
+    /// Who read what a writer wrote to a key, or what was there before any write.
+    pub(super) fn version(&self, key: u32, index: u32) -> Version<'_> {
+        self.numbered(self.versions.number(key, index))
+    }
+
+    fn numbered(&self, version: u32) -> Version<'_> {
+        let Versions { gates, updaters, guards, .. } = &self.versions;
+        Version { gate: gates[version as usize], updaters: updaters.of(version), guards: guards.of(version) }
     }
 
     /// The transactions of entries.
@@ -170,11 +217,11 @@ impl Problem {
     pub(super) fn implied(&self, first: u32, second: u32, into: &mut Vec<(u32, u32)>) {
         into.push((first + self.commit, self.start(second)));
         let write = second + self.commit;
-        for (key, index) in &self.entries[first as usize].writes {
-            if !self.entries[second as usize].writes.iter().any(|(other, _)| other == key) {
+        for (key, index) in self.writes(first) {
+            if !self.writes(second).iter().any(|(other, _)| other == key) {
                 continue;
             }
-            let version = &self.versions[*key as usize][*index as usize];
+            let version = self.version(*key, *index);
             if version.gate != NONE {
                 into.push((version.gate, write));
             }
@@ -186,10 +233,9 @@ impl Problem {
 
     /// Adds the writers of what the entries read: a read says something only beside its writer.
     pub(super) fn with_sources(&self, mut entries: FxHashSet<u32>) -> Vec<u32> {
-        let of = |entry: &u32| &self.entries[*entry as usize];
         let keys: FxHashSet<u32> =
-            entries.iter().flat_map(|entry| of(entry).writes.iter().map(|(key, _)| *key)).collect();
-        let read = entries.iter().flat_map(|entry| &of(entry).reads);
+            entries.iter().flat_map(|entry| self.writes(*entry).iter().map(|(key, _)| *key)).collect();
+        let read = entries.iter().flat_map(|entry| self.reads(*entry));
         let sources = read.filter(|(key, index)| *index != NONE && keys.contains(key));
         let sources: Vec<u32> =
             sources.map(|(key, index)| self.writers[*key as usize][*index as usize]).collect();
@@ -205,20 +251,22 @@ impl Problem {
     }
 
     fn add_writes(&mut self, observed: &Observed<'_, '_>, entry_of: &[u32]) {
-        for (entry, txn) in self.txns.iter().enumerate() {
-            debug_assert_eq!(entry_of[*txn as usize] as usize, entry);
+        let mut written: Vec<(u32, (u32, u32))> = Vec::new();
+        for (entry, txn) in (0..).zip(&self.txns) {
+            debug_assert_eq!(entry_of[*txn as usize], entry);
             for step in observed.transactions.steps_of(*txn) {
                 let Access::Write(_) = step.access() else { continue };
                 let writers = &mut self.writers[step.key() as usize];
-                if writers.last() == Some(&small(entry)) {
+                if writers.last() == Some(&entry) {
                     continue;
                 }
                 let index = small(writers.len());
-                writers.push(small(entry));
-                self.versions[step.key() as usize].push(Version { gate: NONE, ..Version::default() });
-                self.entries[entry].writes.push((step.key(), index));
+                writers.push(entry);
+                written.push((entry, (step.key(), index)));
             }
         }
+        self.writes = Lists::new(self.txns.len(), written.iter().copied());
+        self.versions = Versions::new(&self.writers);
     }
 
     /// The index of an entry among the writers of a key, which are in the order of entries.
@@ -230,6 +278,8 @@ impl Problem {
     fn add_reads(&mut self, observed: &Observed<'_, '_>, entry_of: &[u32]) {
         // Key, version, reader: whoever writes a later version must come after the reader.
         let mut before: Vec<(u32, u32, u32)> = Vec::new();
+        let (mut updaters, mut guards) = (Vec::new(), Vec::new());
+        let mut reads: Vec<(u32, (u32, u32))> = Vec::new();
         for read in observed.reads {
             let entry = entry_of[read.txn as usize];
             if entry == NONE {
@@ -249,18 +299,21 @@ impl Problem {
             if !read.first {
                 continue;
             }
-            self.entries[entry as usize].reads.push((read.key, index));
-            let writes = &self.entries[entry as usize].writes;
+            reads.push((entry, (read.key, index)));
+            let writes = self.writes(entry);
             let writes_key = writes.iter().any(|(key, _)| *key == read.key);
+            let version = self.versions.number(read.key, index);
             match self.means.missing(!writes.is_empty(), writes_key) {
-                Missing::Precedes if writes_key && self.commit == 0 => {
-                    self.version(read.key, index).updaters.push(entry);
-                }
+                Missing::Precedes if writes_key && self.commit == 0 => updaters.push((version, entry)),
                 Missing::Precedes => before.push((read.key, index, entry)),
-                Missing::Unreached => self.version(read.key, index).guards.push(entry),
+                Missing::Unreached => guards.push((version, entry)),
                 Missing::Allowed => {}
             }
         }
+        self.reads = Lists::new(self.txns.len(), reads.iter().copied());
+        drop(reads);
+        self.versions.updaters = self.versions.updaters.with(&updaters);
+        self.versions.guards = self.versions.guards.with(&guards);
         before.sort_unstable();
         for readers in before.chunk_by(|one, other| (one.0, one.1) == (other.0, other.1)) {
             let (key, index, reader) = readers[0];
@@ -271,49 +324,48 @@ impl Problem {
                 self.edges.extend(readers.iter().map(|(_, _, reader)| (*reader, gate)));
                 gate
             };
-            self.version(key, index).gate = gate;
+            let version = self.versions.number(key, index);
+            self.versions.gates[version as usize] = gate;
         }
         self.follow_initial();
         self.follow_updates();
     }
 
-    fn version(&mut self, key: u32, index: u32) -> &mut Version {
-        match index {
-            NONE => &mut self.initial[key as usize],
-            index => &mut self.versions[key as usize][index as usize],
-        }
-    }
-
     /// Who read a key before any write precedes all who wrote it.
     fn follow_initial(&mut self) {
-        for (initial, writers) in self.initial.iter().zip(&self.writers) {
+        let mut edges = std::mem::take(&mut self.edges);
+        for (key, writers) in (0..).zip(&self.writers) {
+            let initial = self.version(key, NONE);
             for writer in writers {
                 let write = writer + self.commit;
                 if initial.gate != NONE && initial.gate != write {
-                    self.edges.push((initial.gate, write));
+                    edges.push((initial.gate, write));
                 }
                 // Two of them contradict each other, whatever the others do.
                 let updaters = initial.updaters.iter().take(2).filter(|updater| **updater != write);
-                self.edges.extend(updaters.map(|updater| (*updater, write)));
+                edges.extend(updaters.map(|updater| (*updater, write)));
             }
         }
+        self.edges = edges;
     }
 
     /// Who read a version and replaced it comes after all who read it.
     fn follow_updates(&mut self) {
-        for key in 0..self.versions.len() {
-            for index in 0..self.versions[key].len() {
-                let version = &self.versions[key][index];
-                let updaters: Vec<u32> = version.updaters.iter().take(2).copied().collect();
-                for updater in &updaters {
+        let mut edges = std::mem::take(&mut self.edges);
+        for (key, writers) in (0..).zip(&self.writers) {
+            for index in 0..small(writers.len()) {
+                let version = self.version(key, index);
+                let updaters = &version.updaters[..version.updaters.len().min(2)];
+                for updater in updaters {
                     if version.gate != NONE {
-                        self.edges.push((version.gate, *updater));
+                        edges.push((version.gate, *updater));
                     }
                     let others = updaters.iter().filter(|other| *other != updater);
-                    self.edges.extend(others.map(|other| (*other, *updater)));
+                    edges.extend(others.map(|other| (*other, *updater)));
                 }
             }
         }
+        self.edges = edges;
     }
 
     /// Reads of values that were written more than once. Of a part of a history, only those whose writers are all in it.
@@ -333,15 +385,17 @@ impl Problem {
     pub(super) fn settle(&mut self, open: Vec<Open>, known: &[Known], mut edges: Vec<(u32, u32)>) {
         self.open = open;
         self.edges.append(&mut edges);
+        let reads: Vec<_> = known.iter().map(|known| (known.reader, (known.key, known.index))).collect();
+        self.reads = self.reads.with(&reads);
+        let mut updaters = Vec::new();
         for Known { reader, key, index } in known.iter().copied() {
-            let entry = &mut self.entries[reader as usize];
-            entry.reads.push((key, index));
-            let writes_key = entry.writes.iter().any(|(other, _)| *other == key);
+            let version = self.versions.number(key, index);
+            let writes_key = self.writes(reader).iter().any(|(other, _)| *other == key);
             if writes_key && self.commit == 0 {
-                self.version(key, index).updaters.push(reader);
+                updaters.push((version, reader));
                 continue;
             }
-            let gate = self.version(key, index).gate;
+            let gate = self.numbered(version).gate;
             let gate = match gate {
                 NONE => reader,
                 gate if self.entry(gate).is_none() => {
@@ -354,8 +408,9 @@ impl Problem {
                     gate
                 }
             };
-            self.version(key, index).gate = gate;
+            self.versions.gates[version as usize] = gate;
         }
+        self.versions.updaters = self.versions.updaters.with(&updaters);
         self.follow_updates();
         self.edges.sort_unstable();
         self.edges.dedup();
@@ -397,11 +452,11 @@ impl Problem {
     /// One chain of moments: a completion leads into the present moment, an invocation comes out of it.
     fn add_real_time(&mut self, observed: &Observed<'_, '_>) {
         // At equal times the invocation comes first: such transactions are concurrent.
-        let mut events: Vec<(usize, bool, u32)> = Vec::with_capacity(2 * self.txns.len());
+        let mut events: Vec<(u32, bool, u32)> = Vec::with_capacity(2 * self.txns.len());
         for (entry, txn) in (0..).zip(&self.txns) {
             let txn = &observed.transactions.txns[*txn as usize];
             events.push((txn.invoked, false, entry));
-            if txn.fate == Fate::Committed && txn.completed != usize::MAX {
+            if txn.fate == Fate::Committed && txn.completed != NONE {
                 events.push((txn.completed, true, entry));
             }
         }

@@ -9,6 +9,7 @@ mod core;
 mod encode;
 mod guide;
 mod heap;
+mod lists;
 mod origins;
 mod progress;
 mod prune;

@@ -145,10 +145,8 @@ impl<'p> Saturation<'p> {
             }
             by_chain
         });
-        let given = (0..).zip(&problem.entries).flat_map(|(reader, entry)| {
-            let sources = entry.reads.iter().filter(|(_, index)| *index != NONE);
-            sources.map(move |(key, index)| Known { reader, key: *key, index: *index })
-        });
+        let sources = problem.all_reads().filter(|(_, (_, index))| *index != NONE);
+        let given = sources.map(|(reader, (key, index))| Known { reader, key, index });
         Self {
             clocks: vec![0; problem.nodes * chains.count],
             writers: writers.collect(),

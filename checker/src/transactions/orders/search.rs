@@ -246,7 +246,7 @@ impl Search {
     fn is_wrong(&self, key: usize, first: u32, second: u32) -> bool {
         let problem = &self.problem;
         let [one, other] = [first, second].map(|index| problem.writers[key][index as usize]);
-        let version = &problem.versions[key][first as usize];
+        let version = problem.version(small(key), first);
         let write = other + problem.commit;
         let agrees = |node: u32| node == write || self.solver.topology.agrees(node, write);
         !(self.solver.topology.agrees(one + problem.commit, problem.start(other))
@@ -280,14 +280,14 @@ impl Search {
             self.in_order(key, &mut writers);
             let Some((_, first)) = writers.first().copied() else { continue };
             let first = self.problem.writers[key][first as usize];
-            let guards = &self.problem.initial[key].guards;
+            let guards = self.problem.version(small(key), NONE).guards;
             if let Some(reader) = unguarded(&mut self.solver.topology, guards, first) {
                 return self.forbid(first, reader, None);
             }
             for pair in writers.windows(2) {
                 let [one, other] =
                     [pair[0].1, pair[1].1].map(|index| self.problem.writers[key][index as usize]);
-                let guards = &self.problem.versions[key][pair[0].1 as usize].guards;
+                let guards = self.problem.version(small(key), pair[0].1).guards;
                 if let Some(reader) = unguarded(&mut self.solver.topology, guards, other) {
                     return self.forbid(other, reader, Some((one, other)));
                 }

@@ -25,10 +25,10 @@ pub(super) fn order(problem: &Problem, observed: &Observed<'_, '_>) -> Result<Ve
 }
 
 /// By entry: by when its writes had certainly taken effect.
-fn due(problem: &Problem, observed: &Observed<'_, '_>) -> Vec<usize> {
+fn due(problem: &Problem, observed: &Observed<'_, '_>) -> Vec<u32> {
     let transactions = observed.transactions;
     let clock = clock(&transactions.txns);
-    let mut read_by = vec![usize::MAX; transactions.elements.len()];
+    let mut read_by = vec![NONE; transactions.elements.len()];
     for read in observed.reads.iter().filter(|read| read.version != NONE) {
         let completed = clock[read.txn as usize];
         let read_by = &mut read_by[read.version as usize];
@@ -36,7 +36,7 @@ fn due(problem: &Problem, observed: &Observed<'_, '_>) -> Vec<usize> {
     }
     let of = |txn: &u32| {
         let about = &transactions.txns[*txn as usize];
-        let own = if about.fate == Fate::Committed { clock[*txn as usize] } else { usize::MAX };
+        let own = if about.fate == Fate::Committed { clock[*txn as usize] } else { NONE };
         transactions.steps_of(*txn).iter().fold(own, |due, step| match step.access() {
             Access::Write(element) => due.min(read_by[element as usize]),
             Access::Read(_) => due,
@@ -46,7 +46,7 @@ fn due(problem: &Problem, observed: &Observed<'_, '_>) -> Vec<usize> {
 }
 
 /// By transaction: when it completed. Where the history has one session behind the other, how far its session has come.
-fn clock(txns: &[Txn]) -> Vec<usize> {
+fn clock(txns: &[Txn]) -> Vec<u32> {
     let mut lengths: FxHashMap<u64, usize> = FxHashMap::default();
     for txn in txns {
         *lengths.entry(txn.process).or_default() += 1;
@@ -59,12 +59,12 @@ fn clock(txns: &[Txn]) -> Vec<usize> {
     let progress = |txn: &Txn| {
         let rank = ranks.entry(txn.process).or_default();
         *rank += 1;
-        *rank * txns.len() / lengths[&txn.process]
+        small(*rank * txns.len() / lengths[&txn.process])
     };
     txns.iter().map(progress).collect()
 }
 
-type Queue = BinaryHeap<Reverse<(usize, u32)>>;
+type Queue = BinaryHeap<Reverse<(u32, u32)>>;
 
 /// How many entries have yet to read a version, and the exclusive or of their numbers: of one, the number.
 #[derive(Debug, Clone, Copy, Default)]
@@ -103,7 +103,7 @@ struct Values {
     all: Vec<Repeated>,
     /// By key and index of a writer: its value, or [`NONE`].
     written: Vec<Vec<u32>>,
-    /// By entry: the keys it read such a value of, and the values.
+    /// By entry: the keys it read such a value of, and the values. Empty if there are none at all.
     read: Vec<Vec<(u32, u32)>>,
 }
 
@@ -112,7 +112,7 @@ impl Values {
         let mut this = Self {
             all: Vec::new(),
             written: problem.writers.iter().map(|writers| vec![NONE; writers.len()]).collect(),
-            read: vec![Vec::new(); problem.entries.len()],
+            read: vec![Vec::new(); if problem.open.is_empty() { 0 } else { problem.txns.len() }],
         };
         for open in &problem.open {
             let written = &mut this.written[open.key as usize];
@@ -141,6 +141,11 @@ impl Values {
         if index == NONE { NONE } else { self.written[key as usize][index as usize] }
     }
 
+    /// The keys that an entry has yet to read such a value of, and the values.
+    fn read(&self, entry: u32) -> &[(u32, u32)] {
+        self.read.get(entry as usize).map_or(&[], Vec::as_slice)
+    }
+
     /// Who must read the present value of a key before it is replaced.
     fn unread(&self, key: u32, index: u32) -> Unread {
         match self.of(key, index) {
@@ -156,7 +161,7 @@ impl Values {
 struct Start<'p> {
     problem: &'p Problem,
     values: Values,
-    due: Vec<usize>,
+    due: Vec<u32>,
     /// By node: the known edges out of it, and how many lead into it from nodes without a position.
     starts: Vec<u32>,
     ends: Vec<u32>,
@@ -176,7 +181,7 @@ struct Start<'p> {
 }
 
 impl<'p> Start<'p> {
-    fn new(problem: &'p Problem, due: Vec<usize>) -> Self {
+    fn new(problem: &'p Problem, due: Vec<u32>) -> Self {
         let mut starts = vec![0; problem.nodes + 1];
         let mut waits = vec![0; problem.nodes];
         for (from, to) in &problem.edges {
@@ -189,10 +194,8 @@ impl<'p> Start<'p> {
         let keys = problem.writers.len();
         let mut unread: Vec<Vec<Unread>> =
             problem.writers.iter().map(|writers| vec![Unread::default(); writers.len() + 1]).collect();
-        for (number, entry) in (0..).zip(&problem.entries) {
-            for (key, index) in &entry.reads {
-                unread[*key as usize][index.wrapping_add(1) as usize].add(number);
-            }
+        for (entry, (key, index)) in problem.all_reads() {
+            unread[key as usize][index.wrapping_add(1) as usize].add(entry);
         }
         Self {
             values: Values::new(problem),
@@ -258,7 +261,7 @@ impl<'p> Start<'p> {
         }
     }
 
-    fn due_of(&self, node: u32) -> usize {
+    fn due_of(&self, node: u32) -> u32 {
         self.problem.entry(node).map_or(0, |entry| self.due[entry as usize])
     }
 
@@ -285,7 +288,7 @@ impl<'p> Start<'p> {
             return false;
         }
         let problem = self.problem;
-        let writes = &problem.entries[entry as usize].writes;
+        let writes = problem.writes(entry);
         if writes.is_empty() {
             self.place(node);
             return true;
@@ -306,7 +309,7 @@ impl<'p> Start<'p> {
 
     /// A value that an entry read and that is not there.
     fn awaits(&self, entry: u32) -> Option<u32> {
-        let read = self.values.read[entry as usize].iter();
+        let read = self.values.read(entry).iter();
         let mut missing =
             read.filter(|(key, value)| self.values.of(*key, self.current[*key as usize]) != *value);
         missing.next().map(|(_, value)| *value)
@@ -315,12 +318,11 @@ impl<'p> Start<'p> {
     /// Whether all have read what it replaces; it may itself be about to.
     fn may_write(&mut self, entry: u32, reads_too: bool) -> bool {
         let problem = self.problem;
-        let this = &problem.entries[entry as usize];
-        for (key, _) in &this.writes {
+        for (key, _) in problem.writes(entry) {
             let current = self.current[*key as usize];
             let value = self.values.of(*key, current);
-            let repeated = value != NONE && self.values.read[entry as usize].contains(&(*key, value));
-            let own = reads_too && (repeated || this.reads.contains(&(*key, current)));
+            let repeated = value != NONE && self.values.read(entry).contains(&(*key, value));
+            let own = reads_too && (repeated || problem.reads(entry).contains(&(*key, current)));
             if self.unread_of(*key).count > u32::from(own) {
                 let node = if reads_too { entry } else { entry + self.problem.commit };
                 self.block(*key, node, entry);
@@ -335,7 +337,7 @@ impl<'p> Start<'p> {
         let due = self.due_of(node);
         self.blocked[key as usize].push(Reverse((due, node)));
         let problem = self.problem;
-        for (other, _) in &problem.entries[entry as usize].writes {
+        for (other, _) in problem.writes(entry) {
             if *other != key && self.unread_of(*other).count == 0 && self.held[*other as usize] == NONE {
                 self.wake(*other);
             }
@@ -370,24 +372,25 @@ impl<'p> Start<'p> {
 
     fn execute(&mut self, entry: u32, node: u32) {
         let problem = self.problem;
-        let this = &problem.entries[entry as usize];
         if node == entry {
-            for (key, index) in &this.reads {
+            for (key, index) in problem.reads(entry) {
                 self.unread[*key as usize][index.wrapping_add(1) as usize].remove(entry);
                 self.wake(*key);
             }
-            for (key, value) in std::mem::take(&mut self.values.read[entry as usize]) {
+            for (key, value) in
+                self.values.read.get_mut(entry as usize).map(std::mem::take).unwrap_or_default()
+            {
                 self.values.all[value as usize].readers.remove(entry);
                 self.wake(key);
             }
             if problem.means.apart() {
-                for (key, _) in &this.writes {
+                for (key, _) in problem.writes(entry) {
                     self.held[*key as usize] = entry;
                 }
             }
         }
         if node == entry + problem.commit {
-            for (key, index) in &this.writes {
+            for (key, index) in problem.writes(entry) {
                 self.current[*key as usize] = *index;
                 self.held[*key as usize] = NONE;
                 self.wake_readers(*key, *index);

@@ -8,6 +8,7 @@
 //! *Source*: Pearce and Kelly, "A dynamic topological sort algorithm for directed acyclic graphs" (ACM JEA 11, 2006).
 
 use super::super::parse::{NONE, small};
+use super::lists::Lists;
 use std::collections::VecDeque;
 
 /// An edge that was added later, among those of its node.
@@ -77,41 +78,12 @@ impl AddedEdges {
     }
 }
 
-/// Edges in one array, by their source.
-#[derive(Debug)]
-struct Adjacency {
-    starts: Vec<u32>,
-    ends: Vec<u32>,
-}
-
-impl Adjacency {
-    fn new(nodes: usize, edges: impl Iterator<Item = (u32, u32)> + Clone) -> Self {
-        let mut starts = vec![0u32; nodes + 1];
-        for (from, _) in edges.clone() {
-            starts[from as usize + 1] += 1;
-        }
-        for node in 0..nodes {
-            starts[node + 1] += starts[node];
-        }
-        let mut next = starts.clone();
-        let mut ends = vec![0; starts[nodes] as usize];
-        for (from, to) in edges {
-            ends[next[from as usize] as usize] = to;
-            next[from as usize] += 1;
-        }
-        Self { starts, ends }
-    }
-
-    fn of(&self, node: u32) -> &[u32] {
-        &self.ends[self.starts[node as usize] as usize..self.starts[node as usize + 1] as usize]
-    }
-}
-
 /// The graph and its order.
 #[derive(Debug)]
 pub(super) struct Topology {
-    known_out: Adjacency,
-    known_in: Adjacency,
+    /// The ends of the known edges by their sources, and the other way round.
+    known_out: Lists<u32>,
+    known_in: Lists<u32>,
     added_out: AddedEdges,
     added_in: AddedEdges,
     /// The sources of the edges that were added, in the order of their addition, with the targets.
@@ -122,6 +94,7 @@ pub(super) struct Topology {
     forward: Vec<u32>,
     backward: Vec<u32>,
     stack: Vec<u32>,
+    /// By node, once a path was asked for.
     parent: Vec<Step>,
     distance: Vec<u32>,
 }
@@ -142,8 +115,8 @@ impl Topology {
             position[*node as usize] = small(index);
         }
         debug_assert!(edges.iter().all(|(from, to)| position[*from as usize] < position[*to as usize]));
-        let known_out = Adjacency::new(nodes, edges.iter().copied());
-        let known_in = Adjacency::new(nodes, edges.iter().map(|(from, to)| (*to, *from)));
+        let known_out = Lists::new(nodes, edges.iter().copied());
+        let known_in = Lists::new(nodes, edges.iter().map(|(from, to)| (*to, *from)));
         // There are millions of them.
         drop(edges);
         Self {
@@ -158,8 +131,8 @@ impl Topology {
             forward: Vec::new(),
             backward: Vec::new(),
             stack: Vec::new(),
-            parent: vec![Step { from: NONE, reason: NONE }; nodes],
-            distance: vec![0; nodes],
+            parent: Vec::new(),
+            distance: Vec::new(),
         }
     }
 
@@ -308,6 +281,8 @@ impl Topology {
     /// count nothing.
     pub(super) fn path(&mut self, from: u32, to: u32, settled: &dyn Fn(u32) -> bool) -> Vec<Step> {
         let last = self.position[to as usize];
+        self.parent.resize(self.position.len(), Step { from: NONE, reason: NONE });
+        self.distance.resize(self.position.len(), 0);
         self.begin();
         let mut queue = VecDeque::from([(from, 0)]);
         self.mark[from as usize] = self.round;

@@ -77,10 +77,10 @@ fn times(registers: &Registers<'_>) -> Times {
     let mut note = |element: u32, txn: u32| {
         let txn = &transactions.txns[txn as usize];
         let span = &mut spans[element as usize];
-        if txn.fate == Fate::Committed && txn.completed != usize::MAX {
-            span.earliest = span.earliest.min(small(txn.completed));
+        if txn.fate == Fate::Committed {
+            span.earliest = span.earliest.min(txn.completed);
         }
-        span.latest = span.latest.max(small(txn.invoked));
+        span.latest = span.latest.max(txn.invoked);
     };
     for (index, element) in (0..).zip(&transactions.elements) {
         if registers.is_live(element.writer) {

@@ -12,6 +12,7 @@ use super::observed::{Choice, Observed, Seen};
 use super::parse::{NONE, Transactions};
 use crate::limits::Limits;
 use depend::Times;
+use std::sync::OnceLock;
 
 /// The registers, and what is known of the order of their versions.
 #[derive(Debug)]
@@ -33,7 +34,7 @@ pub(super) struct Registers<'a> {
 #[derive(Debug)]
 pub(super) struct Analysis<'a> {
     registers: Registers<'a>,
-    graph: Graph,
+    graph: OnceLock<Graph>,
     times: Times,
 }
 
@@ -50,8 +51,8 @@ pub(super) fn analyze<'a>(
     let (graph, times) = depend::graph(&registers);
     // The graph has it by now.
     registers.follows = Vec::new();
-    let analysis = Analysis { registers, graph, times };
-    let finished = cycles::find(&analysis.graph, limits, &mut |name, edges| {
+    let analysis = Analysis { registers, graph: graph.into(), times };
+    let finished = cycles::find(analysis.graph(), limits, &mut |name, edges| {
         findings.add_cycle(&analysis.registers.transactions, name, edges, &|edge, from, to| {
             analysis.because(edge, from, to)
         });
@@ -64,8 +65,14 @@ impl<'a> Analysis<'a> {
         &self.registers.transactions
     }
 
+    /// The known dependencies; made again if they were forgotten.
     pub(super) fn graph(&self) -> &Graph {
-        &self.graph
+        self.graph.get_or_init(|| depend::graph(&self.registers).0)
+    }
+
+    /// Frees the memory of the known dependencies.
+    pub(super) fn forget_graph(&mut self) {
+        self.graph.take();
     }
 
     pub(super) fn observed(&self) -> Observed<'_, 'a> {

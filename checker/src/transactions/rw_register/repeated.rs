@@ -29,7 +29,7 @@ pub(super) fn read(registers: &mut Registers<'_>, findings: &mut Findings) {
     let mut seen = std::mem::take(&mut registers.seen);
     let mut known: FxHashMap<u32, Known> = FxHashMap::default();
     for txn in registers.transactions.committed().collect::<Vec<_>>() {
-        for index in registers.transactions.txns[txn as usize].steps.clone() {
+        for index in registers.transactions.txns[txn as usize].steps() {
             let step = registers.transactions.steps[index];
             if !unclear[step.key() as usize] {
                 continue;

@@ -44,7 +44,7 @@ pub(super) fn read<'a>(transactions: Transactions<'a>, findings: &mut Findings) 
         if reader.registers.transactions.fate(txn) != Fate::Committed {
             continue;
         }
-        for index in reader.registers.transactions.txns[txn as usize].steps.clone() {
+        for index in reader.registers.transactions.txns[txn as usize].steps() {
             let step = reader.registers.transactions.steps[index];
             if reader.registers.transactions.unclear(step.key()) {
                 continue;
