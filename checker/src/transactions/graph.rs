@@ -55,17 +55,22 @@ pub(super) struct Link {
 #[derive(Debug)]
 pub(super) struct Builder {
     nodes: Vec<Node>,
-    edges: Vec<Edge>,
+    /// The edges by their sources, so many of these together as [`BUCKET`] says.
+    buckets: Vec<Vec<Edge>>,
 }
+
+/// Nodes whose edges are sorted together: what they take fits in a cache, and is freed before the next ones are sorted.
+const BUCKET: usize = 1 << 16;
 
 impl Builder {
     pub(super) fn new(transactions: usize) -> Self {
-        Self { nodes: vec![Node::Transaction; transactions], edges: Vec::with_capacity(transactions * 6) }
+        Self { nodes: vec![Node::Transaction; transactions], buckets: Vec::new() }
     }
 
-    /// Makes room for so many edges.
+    /// Makes room for so many edges of the nodes that there are so far.
     pub(super) fn reserve(&mut self, edges: usize) {
-        self.edges.reserve_exact(edges);
+        let buckets = self.nodes.len().div_ceil(BUCKET);
+        self.buckets.resize_with(buckets, || Vec::with_capacity(edges / buckets));
     }
 
     pub(super) fn helper(&mut self, node: Node) -> u32 {
@@ -75,12 +80,46 @@ impl Builder {
 
     pub(super) fn edge(&mut self, from: u32, to: u32, kind: u8, why: u32) {
         debug_assert_ne!(from, to, "a transaction does not depend on itself");
-        self.edges.push(Edge { from, link: Link { to, kind, why } });
+        self.add(from, Link { to, kind, why });
     }
 
+    fn add(&mut self, from: u32, link: Link) {
+        let bucket = from as usize / BUCKET;
+        if bucket >= self.buckets.len() {
+            self.buckets.resize_with(bucket + 1, Vec::new);
+        }
+        self.buckets[bucket].push(Edge { from, link });
+    }
+
+    /// Sorts the edges by their sources.
     pub(super) fn finish(self) -> Graph {
-        let edges = self.edges.iter().map(|edge| (edge.from, edge.link));
-        Graph::new(self.nodes, edges)
+        let Self { nodes, buckets } = self;
+        let mut starts = vec![0u32; nodes.len() + 1];
+        let mut links = Vec::with_capacity(buckets.iter().map(Vec::len).sum());
+        let mut next: Vec<usize> = Vec::with_capacity(BUCKET);
+        let mut buckets = buckets.into_iter();
+        for first in (0..nodes.len()).step_by(BUCKET) {
+            let edges = buckets.next().unwrap_or_default();
+            for edge in &edges {
+                starts[edge.from as usize + 1] += 1;
+            }
+            let mut end = links.len();
+            next.clear();
+            for count in starts[first + 1..].iter_mut().take(BUCKET) {
+                next.push(end);
+                end += *count as usize;
+                *count = small(end);
+            }
+            links.resize(end, Link { to: 0, kind: 0, why: 0 });
+            for edge in edges {
+                let index = &mut next[edge.from as usize - first];
+                links[*index] = edge.link;
+                *index += 1;
+            }
+        }
+        let mut graph = Graph { nodes, starts, links };
+        graph.tidy();
+        graph
     }
 }
 
@@ -93,26 +132,12 @@ pub(super) struct Graph {
 }
 
 impl Graph {
-    pub(super) fn new(nodes: Vec<Node>, edges: impl Iterator<Item = (u32, Link)> + Clone) -> Self {
-        let mut starts = vec![0u32; nodes.len() + 1];
-        for (from, _) in edges.clone() {
-            starts[from as usize + 1] += 1;
-        }
-        let mut sum = 0;
-        for start in &mut starts {
-            sum += *start;
-            *start = sum;
-        }
-        let mut next = starts.clone();
-        let mut links = vec![Link { to: 0, kind: 0, why: 0 }; sum as usize];
+    pub(super) fn new(nodes: Vec<Node>, edges: impl Iterator<Item = (u32, Link)>) -> Self {
+        let mut builder = Builder { nodes, buckets: Vec::new() };
         for (from, link) in edges {
-            let index = &mut next[from as usize];
-            links[*index as usize] = link;
-            *index += 1;
+            builder.add(from, link);
         }
-        let mut graph = Self { nodes, starts, links };
-        graph.tidy();
-        graph
+        builder.finish()
     }
 
     /// Tidies the links of each node.
