@@ -44,13 +44,11 @@ pub(super) fn analyze<'a>(
     findings: &mut Findings,
     limits: &Limits<'_>,
 ) -> Option<Analysis<'a>> {
-    let mut registers = versions::read(transactions, findings);
+    let registers = versions::read(transactions, findings);
     if limits.stopped() {
         return None;
     }
     let (graph, times) = depend::graph(&registers);
-    // The graph has it by now.
-    registers.follows = Vec::new();
     let analysis = Analysis { registers, graph: graph.into(), times };
     let finished = cycles::find(analysis.graph(), limits, &mut |name, edges| {
         findings.add_cycle(&analysis.registers.transactions, name, edges, &|edge, from, to| {
