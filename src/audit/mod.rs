@@ -105,14 +105,14 @@ impl Audit {
         self.choices.names()
     }
 
-    /// The hunt with this number for one flaw.
-    fn draws(&self, flaw: Option<Flaw>, search: Search, hunt: u64) -> Draws<'_> {
+    /// The hunt with this number for one flaw, where each has this many runs.
+    fn draws(&self, flaw: Option<Flaw>, search: Search, hunt: u64, runs: u64) -> Draws<'_> {
         let guide = (search != Search::Random).then(|| {
             let mut seeds = ChaCha8Rng::seed_from_u64(self.seed);
             seeds.set_stream(hunt);
             Guide::new(&self.choices, &self.subject, draw::lists(), search, seeds.random())
         });
-        Draws { audit: self, flaw, guide, next: hunt * self.runs }
+        Draws { audit: self, flaw, guide, next: hunt * runs }
     }
 
     /// Searches for one flaw, or in the sound store.
@@ -126,16 +126,15 @@ impl Audit {
         means: &Means<'_>,
     ) -> Result<Score, Failure> {
         let runs = match means {
-            Means::Processes(processes) => self.draws(flaw, search, 0).run(self.runs, false, processes)?,
+            Means::Processes(processes) => {
+                self.draws(flaw, search, 0, self.runs).run(self.runs, false, processes)?
+            }
             Means::Threads(threads) => {
                 // The runs of one hunt depend on each other, where it learns.
                 let length = if search == Search::Random { 1 } else { HUNT };
                 let results = parallel(self.runs.div_ceil(length), *threads, |hunt| {
-                    let mut draws = self.draws(flaw, search, hunt);
-                    if search == Search::Random {
-                        draws.next = hunt;
-                    }
-                    draws.simulate(length.min(self.runs - hunt * length), false)
+                    let runs = length.min(self.runs - hunt * length);
+                    self.draws(flaw, search, hunt, length).simulate(runs, false)
                 });
                 let runs = results.into_iter().collect::<Result<Vec<_>, _>>()?;
                 runs.into_iter().flatten().collect()
@@ -155,7 +154,7 @@ impl Audit {
         hunts: u64,
         means: &Means<'_>,
     ) -> Result<Hunts, Failure> {
-        let draws = |hunt| self.draws(flaw, search, hunt);
+        let draws = |hunt| self.draws(flaw, search, hunt, self.runs);
         let results = match means {
             Means::Processes(processes) => {
                 (0..hunts).map(|hunt| draws(hunt).run(self.runs, true, processes)).collect()
@@ -265,9 +264,12 @@ impl Draws<'_> {
             let begun = Instant::now();
             let (document, seed, schedule) = self.draw()?;
             let attempt = runtime.block_on(runner.run(&document, seed, "run"))?;
-            self.learn(schedule.as_ref(), attempt.behaviour.as_ref());
-            let check = attempt.class().map(|class| class.check().to_owned());
-            made.push(Run { answer: attempt.answer(), check, seconds: begun.elapsed().as_secs_f64() });
+            // A run that was interrupted says nothing of the search.
+            if !runner.is_interrupted() {
+                self.learn(schedule.as_ref(), attempt.behaviour.as_ref());
+                let check = attempt.class().map(|class| class.check().to_owned());
+                made.push(Run { answer: attempt.answer(), check, seconds: begun.elapsed().as_secs_f64() });
+            }
             attempt.remove();
         }
         Ok(made)
@@ -382,7 +384,8 @@ mod tests {
             text.lines().filter(own).map(str::to_owned).collect()
         };
         for search in [Search::Random, Search::Moments] {
-            let (mut sound, mut flawed) = (audit.draws(None, search, 2), audit.draws(Some(flaw), search, 2));
+            let (mut sound, mut flawed) =
+                (audit.draws(None, search, 2, 5), audit.draws(Some(flaw), search, 2, 5));
             for _ in 0..5 {
                 let ((sound, seed, _), (flawed, other, _)) = (sound.draw().unwrap(), flawed.draw().unwrap());
                 assert_eq!((lines(&sound.text), seed), (lines(&flawed.text), other));

@@ -71,13 +71,18 @@ impl Searched<'_> {
             screen.live(format!("{}: {} runs", name_of(*flaw), audit.runs));
             let begun = Instant::now();
             let score = audit.score(*flaw, search, means)?;
+            if score.runs == 0 {
+                break;
+            }
             tell(screen, &score, begun.elapsed());
             scores.push(score);
             // What there is can be read while the rest is made.
             audit::write(folder, place, audit.seed, &scores)?;
         }
         screen.clear();
-        screen.line(&format!("  {}", folder.join("audit.md").display()));
+        if !scores.is_empty() {
+            screen.line(&format!("  {}", folder.join("audit.md").display()));
+        }
         let alarms = scores.iter().any(|score| score.flaw.is_none() && score.detected > 0);
         Ok(self.exit(alarms))
     }
@@ -94,6 +99,9 @@ impl Searched<'_> {
             screen.live(format!("{}: {hunts} hunts, {}", name_of(*flaw), search.word()));
             let begun = Instant::now();
             let made = audit.hunts(*flaw, *search, hunts, means)?;
+            if made.runs() == 0 {
+                break;
+            }
             screen.line(&format!(
                 "{:<32} {:<8} {:>4} of {} hunts, {} runs, {} a detection, in {}",
                 name_of(*flaw),
@@ -112,7 +120,9 @@ impl Searched<'_> {
         for sentence in audit::sentences(&all) {
             screen.line(&sentence);
         }
-        screen.line(&format!("  {}", folder.join("hunts.md").display()));
+        if !all.is_empty() {
+            screen.line(&format!("  {}", folder.join("hunts.md").display()));
+        }
         let alarms = all.iter().any(|hunts| hunts.flaw.is_none() && hunts.detected() > 0);
         Ok(self.exit(alarms))
     }

@@ -147,3 +147,17 @@ fn audit_compares_searches_by_their_runs() {
     assert!(rows.iter().all(|row| row[3] == "4"), "{csv}");
     assert!(folder.path().join("audit/hunts.md").is_file());
 }
+
+#[test]
+fn audit_of_real_nodes_ends_at_a_detection() {
+    let folder = tempfile::tempdir().unwrap();
+    let arguments =
+        "audit --real --search moments --hunts 1 --runs 20 --only replica-answers-on-propose --out audit";
+    let audited = output(folder.path(), &arguments.split(' ').collect::<Vec<_>>());
+    assert_eq!(audited.status.code(), Some(0), "{}", said(&audited));
+    let csv = std::fs::read_to_string(folder.path().join("audit/hunts.csv")).unwrap();
+    let row: Vec<&str> = csv.lines().nth(1).unwrap().split(',').collect();
+    assert_eq!(row[1..4], ["moments", "1", "1"], "one hunt, which found it: {csv}");
+    assert!(row[4].parse::<u32>().unwrap() < 20, "it ended there: {csv}");
+    assert!(!folder.path().join("audit/run").exists(), "the folder of each run is removed");
+}

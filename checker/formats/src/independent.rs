@@ -91,9 +91,9 @@ fn sign(event: &Event, versioned: bool) -> Sign {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Second {
     Null,
-    /// A list of so many.
+    /// A list of this length.
     List(usize),
-    /// A list of so many lists.
+    /// A list of lists, of this length.
     Lists(usize),
     Other,
 }

@@ -1,5 +1,6 @@
 //! What transactions follow directly, as lists in one array.
 
+use super::lists::Lists;
 use super::parse::small;
 
 /// The direct causes of every transaction.
@@ -26,30 +27,14 @@ impl Causes {
     /// Some transactions, causes first, by Kahn's algorithm. None is a cause of itself by way of others.
     pub(super) fn first(&self, among: &[u32]) -> Vec<u32> {
         let count = self.ends.len();
-        let mut starts = vec![0u32; count + 1];
-        for cause in &self.causes {
-            starts[*cause as usize + 1] += 1;
-        }
-        for txn in 0..count {
-            starts[txn + 1] += starts[txn];
-        }
-        let mut next = starts.clone();
-        let mut followers = vec![0; self.causes.len()];
-        let mut waits = vec![0; count];
-        for txn in 0..small(count) {
-            for cause in self.of(txn) {
-                let at = &mut next[*cause as usize];
-                followers[*at as usize] = txn;
-                *at += 1;
-            }
-            waits[txn as usize] = self.of(txn).len();
-        }
+        let pairs = (0..small(count)).flat_map(|txn| self.of(txn).iter().map(move |cause| (*cause, txn)));
+        let followers = Lists::new(count, pairs);
+        let mut waits: Vec<usize> = (0..small(count)).map(|txn| self.of(txn).len()).collect();
         let mut sorted: Vec<u32> = among.iter().copied().filter(|txn| waits[*txn as usize] == 0).collect();
         let mut done = 0;
         while let Some(txn) = sorted.get(done).copied() {
             done += 1;
-            let range = starts[txn as usize] as usize..starts[txn as usize + 1] as usize;
-            for follower in &followers[range] {
+            for follower in followers.of(txn) {
                 let waits = &mut waits[*follower as usize];
                 *waits -= 1;
                 if *waits == 0 {

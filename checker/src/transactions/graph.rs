@@ -55,7 +55,7 @@ pub(super) struct Link {
 #[derive(Debug)]
 pub(super) struct Builder {
     nodes: Vec<Node>,
-    /// The edges by their sources, so many of these together as [`BUCKET`] says.
+    /// The edges by their sources: those of [`BUCKET`] nodes together.
     buckets: Vec<Vec<Edge>>,
 }
 
@@ -67,7 +67,7 @@ impl Builder {
         Self { nodes: vec![Node::Transaction; transactions], buckets: Vec::new() }
     }
 
-    /// Makes room for so many edges of the nodes that there are so far.
+    /// Makes room for this many edges of the nodes that there are so far.
     pub(super) fn reserve(&mut self, edges: usize) {
         let buckets = self.nodes.len().div_ceil(BUCKET);
         self.buckets.resize_with(buckets, || Vec::with_capacity(edges / buckets));

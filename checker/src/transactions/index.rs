@@ -47,7 +47,7 @@ pub(super) struct KeyIndex {
 }
 
 impl KeyIndex {
-    /// An index of the keys of so many micro-operations.
+    /// An index of the keys of this many micro-operations.
     pub(super) fn new(steps: usize) -> Self {
         Self { dense: Dense::new(steps), others: FxHashMap::default() }
     }
@@ -74,7 +74,7 @@ pub(super) struct ElementIndex {
 }
 
 impl ElementIndex {
-    /// An index of the elements of so many micro-operations.
+    /// An index of the elements of this many micro-operations.
     pub(super) fn new(steps: usize) -> Self {
         Self { dense: Dense::new(steps), others: HashTable::new() }
     }

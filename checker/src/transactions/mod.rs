@@ -39,6 +39,7 @@ mod graph;
 mod index;
 mod levels;
 mod list_append;
+mod lists;
 mod observed;
 mod orders;
 mod parse;

@@ -1,5 +1,6 @@
 //! The writers of each key, session by session, in one array.
 
+use super::lists::Lists;
 use super::parse::small;
 
 /// Who wrote which key.
@@ -17,33 +18,15 @@ impl Writers {
     /// Sorts writes by their keys. `all` gives the key, the session and the index of each writer once, those of one key in
     /// their order.
     pub(super) fn new(keys: usize, all: impl Iterator<Item = (u32, u32, u32)> + Clone) -> Self {
-        let mut next = vec![0u32; keys + 1];
-        for (key, ..) in all.clone() {
-            next[key as usize + 1] += 1;
-        }
-        let mut sum = 0;
-        for start in &mut next {
-            sum += *start;
-            *start = sum;
-        }
-        let mut sorted = vec![(0, 0); sum as usize];
-        for (key, session, index) in all {
-            let at = &mut next[key as usize];
-            sorted[*at as usize] = (session, index);
-            *at += 1;
-        }
+        let by_key = Lists::new(keys, all.map(|(key, session, index)| (key, (session, index))));
         let mut this = Self { keys: Vec::with_capacity(keys + 1), sessions: Vec::new(), indexes: Vec::new() };
-        this.indexes.reserve_exact(sorted.len());
-        let mut start = 0;
-        // Each key begins by now where the next one began.
-        for end in &next[..keys] {
+        this.indexes.reserve_exact(by_key.count());
+        for key in 0..small(keys) {
             this.keys.push(small(this.sessions.len()));
-            let of_key = &sorted[start as usize..*end as usize];
-            for of_session in of_key.chunk_by(|(one, _), (other, _)| one == other) {
+            for of_session in by_key.of(key).chunk_by(|(one, _), (other, _)| one == other) {
                 this.indexes.extend(of_session.iter().map(|(_, index)| *index));
                 this.sessions.push((of_session[0].0, small(this.indexes.len())));
             }
-            start = *end;
         }
         this.keys.push(small(this.sessions.len()));
         this

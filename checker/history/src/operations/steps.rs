@@ -199,7 +199,7 @@ impl<'b> Packer<'b> {
         Self { store, index }
     }
 
-    /// Makes room for transactions with so many micro-operations of one value each.
+    /// Makes room for transactions with this many micro-operations of one value each.
     pub(crate) fn reserve(&mut self, transactions: usize, steps: usize) {
         self.store.words.reserve_exact(transactions + 3 * steps);
     }

@@ -35,6 +35,19 @@ fn decoded(path: &Path) -> (u32, u32, bool) {
 }
 
 #[test]
+fn reports_are_written_only_of_kept_runs() {
+    let dir = tempfile::tempdir().unwrap();
+    write_run(dir.path(), "backoff", &[small("main")]);
+    let reports = ["verdict.json", "summary.csv", "report.html", "main/operations.csv", "main/faults.csv"];
+    let written = || reports.iter().filter(|name| dir.path().join(name).exists()).count();
+    let removed = judge_and_keep(dir.path(), &no_deadline, |answer| answer == Answer::Invalid).unwrap();
+    assert_eq!((removed.answer, written()), (Answer::Valid, 0));
+    let kept = judge_and_keep(dir.path(), &no_deadline, |answer| answer == Answer::Valid).unwrap();
+    assert_eq!(written(), reports.len());
+    assert_eq!(kept.sentence, removed.sentence);
+}
+
+#[test]
 fn a_run_leaves_every_table_with_the_columns_that_were_promised() {
     let (dir, verdict) = judged(&[small("main")]);
     assert_eq!(verdict.answer, Answer::Valid, "{:?}", verdict.complaints());

@@ -8,10 +8,10 @@
 //! later, so that the number of edges stays linear.
 
 use super::super::anomaly::{Means, Order};
+use super::super::lists::Lists;
 use super::super::observed::Observed;
 use super::super::parse::{Access, Fate, NONE, small};
 use super::super::time;
-use super::lists::Lists;
 use super::prune::Known;
 use rustc_hash::FxHashSet;
 

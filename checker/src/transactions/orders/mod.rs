@@ -9,7 +9,6 @@ mod core;
 mod encode;
 mod guide;
 mod heap;
-mod lists;
 mod origins;
 mod progress;
 mod prune;

@@ -7,8 +7,8 @@
 //!
 //! *Source*: Pearce and Kelly, "A dynamic topological sort algorithm for directed acyclic graphs" (ACM JEA 11, 2006).
 
+use super::super::lists::Lists;
 use super::super::parse::{NONE, small};
-use super::lists::Lists;
 use std::collections::VecDeque;
 
 /// An edge that was added later, among those of its node.

@@ -9,7 +9,7 @@ fn both(text: &[u8], options: &Options, block: usize) -> bool {
     let Some(mut in_place) = in_blocks(&mut Cursor::new(text), "h.edn", options, block) else { return false };
     let mut events = read(text, "h.edn", options).expect("what is read in place can be read");
     assert_eq!(in_place.take_operations().unwrap().to_vec(), events.take_operations().unwrap().to_vec());
-    let told = |read: &crate::Read| {
+    let parts = |read: &crate::Read| {
         let state = (read.unfinished, read.order, read.open_end, read.reorders);
         (
             read.format,
@@ -20,7 +20,7 @@ fn both(text: &[u8], options: &Options, block: usize) -> bool {
             state,
         )
     };
-    assert_eq!(told(&in_place), told(&events));
+    assert_eq!(parts(&in_place), parts(&events));
     true
 }
 

@@ -35,8 +35,8 @@ impl<R: Read> Window<R> {
         }
     }
 
-    /// Passes so many bytes, and reads on: as much as is left over, so that long events are looked at few times. Whether that
-    /// went well.
+    /// Passes bytes and reads on; false if the file cannot be read or an event is too long. It reads as much as is left over, so
+    /// that a long event is looked at few times.
     pub(super) fn move_on(&mut self, passed: usize) -> bool {
         self.bytes.drain(..passed);
         let left = self.bytes.len();

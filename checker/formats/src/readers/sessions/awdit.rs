@@ -33,7 +33,7 @@ fn plain_parts(text: &[u8]) -> Option<(Parts, &[u8])> {
 
 /// A number and what follows the sign at its end.
 fn digits(text: &[u8], end: u8) -> Option<(u64, &[u8])> {
-    /// Numbers of so many digits fit in 64 bits.
+    /// Numbers of up to this many digits fit in 64 bits.
     const DIGITS: usize = 19;
     let mut number = 0;
     for (index, byte) in text.iter().enumerate().take(DIGITS + 1) {

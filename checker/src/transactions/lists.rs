@@ -30,6 +30,11 @@ impl<T: Copy + Default> Lists<T> {
         Self { starts, items: all }
     }
 
+    /// How many items there are.
+    pub(super) fn count(&self) -> usize {
+        self.items.len()
+    }
+
     /// The items of an owner.
     pub(super) fn of(&self, owner: u32) -> &[T] {
         &self.items[self.starts[owner as usize] as usize..self.starts[owner as usize + 1] as usize]
