@@ -21,6 +21,10 @@ use std::time::{Duration, Instant};
 /// When a name is no flaw (exit code 2), or a run cannot be made (4).
 pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     let flaws = chosen(&arguments.only)?;
+    if arguments.time.is_some_and(|time| time.is_zero()) {
+        return Err(Failure::usage("--for 0s", "there is no time for a run")
+            .help("say how long new runs are started, for example --for 20m"));
+    }
     let text = audit::spec_text()?;
     if arguments.real {
         let document = Document { name: audit::SPEC.to_owned(), text: text.clone() };

@@ -112,6 +112,7 @@ fn what_cannot_be_simulated_is_refused() {
         ),
         (&["cause", "nowhere"], "plan.json"),
         (&["audit", "--only", "no-such-flaw"], "there is no flaw"),
+        (&["audit", "--real", "--for", "0s"], "there is no time for a run"),
     ] {
         let refused = output(folder.path(), arguments);
         assert_eq!(refused.status.code(), Some(2), "{arguments:?}: {}", said(&refused));
