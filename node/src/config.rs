@@ -31,6 +31,9 @@ pub struct NodeConfig {
     /// A file through which the bench shifts this node's [`WallClock`](crate::clock::WallClock).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<PathBuf>,
+    /// A file for the node's [trace](crate::trace), to which each process appends; none if it writes no trace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<PathBuf>,
     /// Seed of its backoff jitter.
     pub seed: u64,
     /// Every initial node of the cluster, in the same order everywhere.

@@ -12,6 +12,7 @@ pub mod core;
 pub mod driver;
 pub mod flaw;
 pub mod http;
+pub mod invariants;
 mod join;
 mod json_integer;
 pub mod log;
@@ -20,6 +21,7 @@ mod process;
 pub mod sim;
 pub mod status;
 pub mod store;
+pub mod trace;
 pub mod transport;
 
 pub use process::{NodeError, SECRET, run};

@@ -14,6 +14,7 @@ use crate::http::{Limits, Names, Server};
 use crate::join;
 use crate::log::{Log, LogError, Recovered, Salts};
 use crate::paxos::membership::{NAME_MAX, is_name};
+use crate::trace::TraceFile;
 use crate::transport::Peers;
 use crate::transport::identity::{Identity, Key};
 use std::hash::BuildHasher as _;
@@ -91,6 +92,8 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
     let life = std::hash::RandomState::new().hash_one(std::process::id());
     let clock = WallClock::open(config.clock.as_deref())
         .map_err(|source| NodeError::Setup { action: "read the file that shifts the clock", source })?;
+    let trace = config.trace.as_deref().map(TraceFile::open).transpose();
+    let trace = trace.map_err(|source| NodeError::Setup { action: "open the file for the trace", source })?;
     let log = open_log(&config)?;
     let cluster = secret.is_some().then(|| key.cluster());
     let roster = known_roster(&config, &log.1, cluster).map_err(NodeError::Config)?;
@@ -114,7 +117,7 @@ pub fn run(config: NodeConfig, parent: Option<u32>) -> Result<(), NodeError> {
         let names = Names::of(&config);
         let server = Server::new(inbox.clone(), Arc::clone(&identity), clock, names, limits);
         let peers = Peers::new(identity);
-        let driver = Driver::new(config, &roster, (started, life), log, peers, inbox);
+        let driver = Driver::new(config, &roster, (started, life), log, (peers, trace), inbox);
         say_recovery(&driver, address);
         let (stop, stops) = watch::channel(false);
         let connections = tokio::spawn(server.serve(listener, stops));

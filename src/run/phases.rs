@@ -5,7 +5,7 @@ use crate::recorder::FileRecorder;
 use crate::run::folder::write_json;
 use crate::terminal::events::{RunEvent, RunEventKind};
 use history::{Phase, Recorder};
-use report::{Helpers, Load, PhaseSpan};
+use report::{Helpers, Invariants, Load, PhaseSpan};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -69,6 +69,11 @@ impl PhaseLog {
             Helpers { started, exited, nonsense, silent }
         });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).helpers = counts;
+    }
+
+    /// Records the invariants over the traces of the nodes.
+    pub(crate) fn invariants(&self, invariants: Invariants) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).invariants = Some(invariants);
     }
 
     /// Records that the system never served, so that there is no load.

@@ -15,7 +15,7 @@ use crate::spec::Experiment;
 use crate::systems::cluster::{Cluster, testbed_failure};
 use crate::systems::last_slots::LastSlots;
 use crate::systems::samples::Sampler;
-use crate::systems::{decisions, links, output};
+use crate::systems::{decisions, links, output, paxos};
 use crate::terminal::events::{FaultNotice, RunEvent, RunEventKind, print_events};
 use crate::terminal::progress::Progress;
 use crate::terminal::story::Story;
@@ -24,6 +24,7 @@ use clients::HELPERS;
 use history::{Event, FaultEvent, Header, NodeRestart, Phase, Recorder};
 use jiff::Timestamp;
 use nemesis::{Exit, Following, Mode, PlannedFault};
+use node::trace::TraceError;
 use report::VariantPlan;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -188,10 +189,22 @@ impl VariantRun<'_> {
             None => Ok(()),
         };
         let stopped = cluster.stop().await;
+        let validated = self.validate_traces(log);
         events.send(RunEventKind::Over);
         // Printing panics only because of a bug, which must not hide the outcome.
         let _ = printer.await;
-        outcome.and(counted).and(taped).and(followed).and(stopped)
+        outcome.and(counted).and(taped).and(followed).and(stopped).and(validated)
+    }
+
+    /// Checks the protocol's invariants over the traces of the nodes, which have ended.
+    fn validate_traces(&self, log: &PhaseLog) -> Result<(), Failure> {
+        if !self.experiment.spec.cluster.invariants {
+            return Ok(());
+        }
+        let invariants = paxos::validate(&self.folder, self.plan.nodes.iter().map(String::as_str));
+        let unreadable = |error: TraceError| Failure::bench("the traces of the nodes", error.to_string());
+        log.invariants(invariants.map_err(unreadable)?);
+        Ok(())
     }
 }
 

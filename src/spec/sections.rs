@@ -271,6 +271,9 @@ pub(crate) struct Cluster {
     pub logs: Vec<String>,
     /// Delay of every link between nodes while no fault acts on it.
     pub links: Links,
+    /// System `paxos`: whether the nodes write traces, and the run checks the protocol's invariants over them.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub invariants: bool,
     /// System `paxos`: options of the protocol.
     pub paxos: PaxosOptions,
 }

@@ -236,11 +236,13 @@ fn another(experiment: &Experiment, cluster: &Cluster) -> Result<(), Failure> {
         );
         return complain("spares", what);
     }
-    if cluster.paxos != PaxosOptions::default() {
-        return complain(
-            "paxos",
-            format!("it belongs to the system paxos and means nothing to {name}; remove it"),
-        );
+    for (key, is_set) in
+        [("paxos", cluster.paxos != PaxosOptions::default()), ("invariants", cluster.invariants)]
+    {
+        if is_set {
+            let what = format!("it belongs to the system paxos and means nothing to {name}; remove it");
+            return complain(key, what);
+        }
     }
     if cluster.system != System::Command && cluster.api.is_some() {
         return complain("api", format!("{name} speaks its own; remove it"));

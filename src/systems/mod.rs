@@ -12,7 +12,7 @@ pub(crate) mod logs;
 mod members;
 pub(crate) mod observe;
 pub(crate) mod output;
-mod paxos;
+pub(crate) mod paxos;
 mod ready;
 pub(crate) mod remote;
 pub(crate) mod samples;

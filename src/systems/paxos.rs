@@ -6,8 +6,34 @@ use crate::failure::Failure;
 use crate::spec::sections::{Cluster, PlannedNode};
 use nemesis::{Mode, ProcessClock, ProcessCommand, Testbed};
 use node::config::{Member, NodeConfig, Secret};
+use node::invariants::Invariants;
+use node::trace::{self, TraceError};
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+/// The file of a node's trace.
+fn trace_path(folder: &Path, node: &str) -> PathBuf {
+    folder.join("nodes").join(node).join("trace.jsonl")
+}
+
+/// Checks the protocol's invariants over the traces of these nodes.
+///
+/// # Errors
+/// When a trace cannot be read.
+pub(crate) fn validate<'a>(
+    folder: &Path,
+    nodes: impl Iterator<Item = &'a str>,
+) -> Result<report::Invariants, TraceError> {
+    let mut invariants = Invariants::default();
+    for node in nodes {
+        let path = trace_path(folder, node);
+        // A spare node that never became a member has none.
+        if path.exists() {
+            trace::read(&path, |event| invariants.see(node, &event))?;
+        }
+    }
+    Ok(report::Invariants { steps: invariants.events(), traced: true, broken: invariants.finish() })
+}
 
 /// Writes a node's configuration, and returns the command that starts it.
 ///
@@ -44,6 +70,7 @@ pub(super) fn command(
         secret: None,
         data: place.join("data"),
         clock: clock.clone(),
+        trace: cluster.invariants.then(|| trace_path(folder, &node.name)),
         seed,
         members: members.collect(),
         routes: others.map(|spare| (spare.name.clone(), address(&spare.name))).collect(),

@@ -180,7 +180,7 @@ fn judge_variant(
     if observed.plan.check.agreement {
         checks.push(excused(agreement::check(folder, observed)?, observed));
     }
-    checks.extend(invariants::check(observed));
+    checks.extend(invariants::check(observed).map(|check| excused(check, observed)));
     checks.extend(digest::check(observed).map(|check| excused(check, observed)));
     checks.push(gone::excuse(exits::processes(observed), observed));
     checks.extend(logs::check(observed));

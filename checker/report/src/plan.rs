@@ -192,17 +192,22 @@ pub struct Load {
     /// What became of the helpers, where clients are helpers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub helpers: Option<Helpers>,
-    /// What was seen of the system's insides in every step, where the run was simulated.
+    /// What was seen of the bench's own store, where the run was simulated or its nodes wrote traces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub invariants: Option<Invariants>,
 }
 
-/// The invariants of a simulated run, which are checked after every step.
+/// The invariants of the protocol of the bench's own store.
+///
+/// A simulated run checks them after every step, a real run over the traces of its nodes.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Invariants {
-    /// Steps after which they held.
+    /// Steps after which they held, or events over which they were checked.
     pub steps: u64,
+    /// Whether they were checked over traces.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub traced: bool,
     /// The first one that was broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken: Option<String>,

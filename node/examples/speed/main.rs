@@ -131,6 +131,7 @@ fn node(folder: &Path, addresses: &[SocketAddr], index: u8, program: Option<&Pat
         listen: addresses[usize::from(index) - 1],
         data: folder.join(format!("n{index}")),
         clock: None,
+        trace: None,
         seed: u64::from(index),
         enclosed: false,
         secret: None,

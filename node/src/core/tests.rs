@@ -19,6 +19,7 @@ fn config(name: &str, members: &[&str]) -> NodeConfig {
         secret: None,
         data: name.into(),
         clock: None,
+        trace: None,
         seed: 1,
         members: members.iter().map(|name| member(name)).collect(),
         routes: [].into(),

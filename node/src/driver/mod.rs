@@ -14,6 +14,7 @@ use crate::paxos::membership::{Membership, Roster};
 use crate::paxos::message::{Command, Slot};
 use crate::paxos::packet::Packet;
 use crate::status::{Recovery, Status};
+use crate::trace::{Restored, TraceEvent, TraceFile};
 use crate::transport::{Peers, Room};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -73,6 +74,8 @@ pub struct Driver {
     log: LogWriter,
     folder: DataFolder,
     inbox: mpsc::UnboundedSender<Input>,
+    /// Where the node's trace goes, if it writes one.
+    trace: Option<TraceFile>,
     /// Empty between two inputs; kept to reuse its memory.
     outputs: Vec<Output<Client>>,
 }
@@ -80,16 +83,17 @@ pub struct Driver {
 impl Driver {
     /// Builds the core from the log's content. `roster` is the membership before the first record.
     ///
-    /// `life` differs from that of every earlier process of this node.
+    /// `life` differs from that of every earlier process of this node. The process ends if it cannot write its `trace`.
     pub fn new(
         config: NodeConfig,
         roster: &Roster,
         (started, life): (Instant, u64),
         (log, recovered): (Log, Recovered),
-        peers: Peers,
+        (peers, trace): (Peers, Option<TraceFile>),
         inbox: mpsc::UnboundedSender<Input>,
     ) -> Self {
         let mut outputs = Vec::new();
+        let restored = trace.is_some().then(|| Restored::of(&recovered));
         let mut core = Core::new(config, roster, life, (recovered, log.bytes()), &mut outputs);
         core.recovered_in(started.elapsed().as_secs_f64());
         let (folder, reports) = (log.folder(), inbox.clone());
@@ -97,7 +101,10 @@ impl Driver {
             // The driver is dropped only when the process ends.
             let _ = reports.send(Input::Log(event));
         });
-        let mut driver = Self { core, started, peers, log, folder, inbox, outputs };
+        let mut driver = Self { core, started, peers, log, folder, inbox, trace, outputs };
+        if let (Some(trace), Some(restored)) = (&mut driver.trace, restored) {
+            trace.tracer.start(TraceEvent::started(&driver.core, restored));
+        }
         driver.carry_out();
         driver
     }
@@ -150,11 +157,22 @@ impl Driver {
     }
 
     fn step(&mut self, now: Duration, input: core::Input<Client>) {
+        if let Some(trace) = &mut self.trace {
+            trace.tracer.input(&input);
+        }
         self.core.step(now, input, &mut self.outputs);
         self.carry_out();
     }
 
     fn carry_out(&mut self) {
+        if let Some(trace) = &mut self.trace {
+            trace.tracer.outputs(&self.core, &self.outputs);
+            // A trace with a gap would prove nothing, so the node does not go on without it.
+            if let Err(error) = trace.write() {
+                eprintln!("error: the trace cannot be written: {error}");
+                std::process::exit(4);
+            }
+        }
         for output in self.outputs.drain(..) {
             match output {
                 Output::Send(to, message) => self.peers.push(to, message),

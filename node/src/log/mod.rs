@@ -58,6 +58,8 @@ pub struct Recovered {
     pub snapshot: Option<Snapshot>,
     /// Its size in bytes.
     pub snapshot_bytes: u64,
+    /// The index of the first segment that it does not cover, from 1.
+    pub first_segment: u64,
     /// Every record since, in the order in which they were written.
     pub records: Vec<Record>,
     /// Bytes of the frames that hold them.

@@ -132,6 +132,7 @@ impl<'a, D: Disk> Reader<'a, D> {
             self.read_segment(index, path, index == last)?;
         }
         self.recovered.existed = !self.read.is_empty();
+        self.recovered.first_segment = first;
         Ok(unfinished.into_iter().chain(covered.into_iter().chain(snapshots).map(|(_, path)| path)).collect())
     }
 

@@ -172,7 +172,7 @@ impl Replica {
     }
 
     /// The decisions that it knows but has not applied.
-    pub(super) fn unapplied(&self) -> Vec<Decided> {
+    pub fn unapplied(&self) -> Vec<Decided> {
         let decided = |slot| Some(Decided { slot, command: Arc::clone(self.decision(slot)?) });
         (self.slot_out..self.end()).filter_map(decided).collect()
     }

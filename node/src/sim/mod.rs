@@ -10,7 +10,7 @@
 //!
 //! While a cluster runs, the simulator checks that replicas agree on every slot, that a ballot is used in one life of its leader only,
 //! that an acceptor forgets a slot only when enough replicas have it on disk, that a restarted node has everything it reported as
-//! durable, and that every log opens after every crash. At the end it checks that the counter is linearizable, and that every call
+//! durable, and that every log opens after every crash. It validates the [traces](crate::invariants) of all nodes. At the end it checks that the counter is linearizable, and that every call
 //! is answered that began long after the last fault. The roles assert the paper's invariants themselves.
 //!
 //! A cluster has clients and faults of its own ([`Cluster::new`], [`Cluster::run`]), or is driven from outside
@@ -30,8 +30,10 @@ pub use driven::{LinkCondition, LinkCounters, Seen, Travel};
 
 use crate::config::{Member, NodeConfig, PaxosOptions, Role};
 use crate::core::{Input, Output};
+use crate::invariants::Invariants;
 use crate::paxos::message::{Ballot, Command, Message, NodeId, Slot};
 use crate::paxos::replica::Replica;
+use crate::trace::Tracer;
 use calls::Calls;
 use driven::Driven;
 use network::Network;
@@ -137,6 +139,8 @@ pub struct Cluster {
     broken: Option<String>,
     /// Whether the run is written to standard output, event by event.
     traced: bool,
+    /// The traces of all nodes, and the invariants over them; none in a cluster that is driven from outside.
+    traces: Option<(Vec<Tracer>, Invariants)>,
     /// What a cluster needs that is driven from outside; none if its clients and faults are its own.
     driven: Option<Driven>,
     rng: ChaCha8Rng,
@@ -152,6 +156,8 @@ impl Cluster {
             roles: [Role::Replica, Role::Leader, Role::Acceptor].into(),
         };
         let mut cluster = Self::empty((0..size).map(member).collect(), size + spares, options, seed);
+        let tracers = (0..size + spares).map(|_| Tracer::default()).collect();
+        cluster.traces = Some((tracers, Invariants::default()));
         for index in 0..size + spares {
             let config = cluster.config(format!("n{index}"), index as u64, index >= size);
             cluster.nodes.push(Node::new(config));
@@ -189,6 +195,7 @@ impl Cluster {
             counts: Counts::default(),
             broken: None,
             traced: false,
+            traces: None,
             driven: None,
             rng: ChaCha8Rng::seed_from_u64(seed),
         }
@@ -219,6 +226,28 @@ impl Cluster {
         self
     }
 
+    /// Adds to the trace of a node, and lets the invariants see what was added.
+    fn validate(&mut self, index: usize, add: impl FnOnce(&mut Tracer)) {
+        let Some((tracers, invariants)) = &mut self.traces else { return };
+        add(&mut tracers[index]);
+        for event in tracers[index].take() {
+            invariants.see(&self.nodes[index].config.name, &event);
+        }
+        if let Some(why) = invariants.broken() {
+            let why = why.to_owned();
+            self.fail(why);
+        }
+    }
+
+    /// Adds the outputs of a step to the trace of a node.
+    fn validate_outputs(&mut self, index: usize, outputs: &[Output<u64>]) {
+        let Some((tracers, _)) = &mut self.traces else { return };
+        if let Some(process) = &self.nodes[index].process {
+            tracers[index].outputs(&process.core, outputs);
+        }
+        self.validate(index, |_| {});
+    }
+
     /// Writes a line of the trace.
     fn trace(&self, line: impl FnOnce() -> String) {
         if self.traced {
@@ -235,6 +264,7 @@ impl Cluster {
             secret: None,
             data: "/log".into(),
             clock: None,
+            trace: None,
             seed,
             members: self.members.iter().filter(others).cloned().collect(),
             routes: BTreeMap::new(),
@@ -273,6 +303,9 @@ impl Cluster {
         }
         if self.broken.is_none() {
             self.check_service();
+        }
+        if let Some((_, invariants)) = self.traces.take() {
+            self.broken = self.broken.or_else(|| invariants.finish());
         }
         (0..self.nodes.len()).for_each(|index| self.count_process(index));
         self.counts.decided = self.decided.len() as u64;
@@ -364,8 +397,13 @@ impl Cluster {
         let version = process.core.membership().version;
         let inputs = std::mem::take(&mut process.inbox);
         for input in inputs.into_iter().chain([Input::Tick, Input::Flush]) {
+            self.validate(index, |tracer| tracer.input(&input));
+            let before = outputs.len();
+            let Some(process) = self.process(index, life) else { return };
             process.core.step(age, input, &mut outputs);
+            self.validate_outputs(index, &outputs[before..]);
         }
+        let Some(process) = self.process(index, life) else { return };
         let wants = process.core.replica().is_some_and(Replica::wants_snapshot);
         self.counts.transfers += u64::from(wants && !wanted);
         self.carry_out(index, &mut outputs);

@@ -9,6 +9,7 @@ use crate::paxos::acceptor::Acceptor;
 use crate::paxos::membership::Roster;
 use crate::paxos::message::{Message, NodeId, Slot};
 use crate::paxos::step::Record;
+use crate::trace::{Restored, TraceEvent};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
@@ -165,9 +166,11 @@ impl Cluster {
         node.waits = false;
         let mut outputs = Vec::new();
         let (config, life) = (node.config.clone(), u64::from(node.life));
+        let restored = self.traces.is_some().then(|| Restored::of(&recovered));
         let core = Core::new(config, roster, life, (recovered, log.bytes()), &mut outputs);
         let has = core.replica().map_or(1, |replica| replica.slot_out().max(1));
         node.collected = core.acceptor().map_or(1, Acceptor::collected);
+        let started = restored.map(|restored| TraceEvent::started(&core, restored));
         node.process = Some(Process {
             core,
             inbox: Vec::new(),
@@ -193,6 +196,10 @@ impl Cluster {
             ));
         }
         self.see(Seen::Starts(index));
+        if let Some(started) = started {
+            self.validate(index, |tracer| tracer.start(started));
+            self.validate_outputs(index, &outputs);
+        }
         self.carry_out(index, &mut outputs);
         self.schedule(index, self.now + MS);
     }

@@ -218,6 +218,33 @@ fn every_flaw_has_a_simulation() {
     assert_eq!(Flaw::ALL.iter().find(|flaw| !simulated(flaw)), None);
 }
 
+/// Flaws that the traces of nodes show in most clusters.
+const TRACED: [Flaw; 9] = [
+    Flaw::AcceptorAnswersBeforeWrite,
+    Flaw::AcceptorAnswersBeforeSync,
+    Flaw::AcceptorAnswersDuringSync,
+    Flaw::AcceptorAcceptsBelowPromise,
+    Flaw::LeaderReusesBallot,
+    Flaw::ReplicaAppliesAcrossGap,
+    Flaw::ReplicaTellsProgressEarly,
+    Flaw::LogRemovesEarly,
+    Flaw::ScoutIgnoresPvalues,
+];
+
+#[test]
+fn traces_show_mistakes_that_clients_rarely_see() {
+    for flaw in TRACED {
+        let shows = |seed: &u64| match Cluster::new(3, 0, &options(Leadership::Compete, &[flaw]), *seed).run()
+        {
+            // A broken invariant over traces begins with the name of a node.
+            Outcome::Broken(why) => why.split_once(": ").is_some_and(|(node, _)| node.len() == 2),
+            Outcome::Kept(_) => false,
+        };
+        let shown = (0..8).filter(shows).count();
+        assert!(shown >= 3, "{flaw}: in {shown} of 8 clusters only");
+    }
+}
+
 #[test]
 #[ignore = "traces one seed: `SEED=4041 cargo test -p node --test it -- --ignored --nocapture one_seed`"]
 fn one_seed_is_traced() {

@@ -8,7 +8,7 @@ use nemesis::{Disk, Network};
 use workloads::{LoadSpec, Workload};
 
 /// Keys of `[cluster]` about nodes that the bench starts itself. From the file of a system they are taken no notice of.
-const OF_STARTED: [&str; 29] = [
+const OF_STARTED: [&str; 30] = [
     "hosts",
     "ssh",
     "program",
@@ -35,6 +35,7 @@ const OF_STARTED: [&str; 29] = [
     "pcap",
     "logs",
     "links",
+    "invariants",
     "paxos",
     "members",
     "version",

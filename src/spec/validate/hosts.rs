@@ -47,6 +47,12 @@ pub(super) fn check(experiment: &Experiment, cluster: &Cluster) -> Result<(), Fa
             "a node with flaws listens on loopback or in a lab only; remove `hosts`",
         );
     }
+    if cluster.invariants {
+        return complain(
+            "invariants",
+            "nodes on hosts leave no traces on this machine; remove it, or `hosts`",
+        );
+    }
     let (nodes, hosts) = (cluster.planned_nodes().len(), cluster.hosts.len());
     if nodes != hosts {
         let hosts =

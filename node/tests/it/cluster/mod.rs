@@ -75,6 +75,7 @@ impl Cluster {
             secret: self.secret.clone(),
             data: self.data(index),
             clock: None,
+            trace: None,
             seed: index as u64,
             members: self.members[..self.members.len().min(self.joins)].to_vec(),
             routes: BTreeMap::new(),

@@ -125,6 +125,7 @@ impl Stage {
             secret: None,
             data: name.into(),
             clock: None,
+            trace: None,
             seed: 1,
             members: self.members.clone(),
             routes: BTreeMap::new(),

@@ -1,0 +1,92 @@
+//! The invariants of one acceptor over all lives of its node.
+
+use super::Shown;
+use crate::paxos::message::{Ballot, NodeId, Slot};
+use crate::trace::TraceEvent;
+use rustc_hash::FxHashSet;
+
+/// What an acceptor has told others, and what of it is durable.
+#[derive(Debug, Default)]
+pub(super) struct AcceptorTrace {
+    /// The number of its node.
+    id: Option<NodeId>,
+    /// The highest promise that it has sent.
+    sent: Option<Ballot>,
+    /// The highest promise on its disk.
+    promised: Option<Ballot>,
+    /// The pvalues on its disk, now or once.
+    accepted: FxHashSet<(Ballot, Slot)>,
+    /// It has forgotten the slots below.
+    pub(super) collected: Slot,
+}
+
+impl AcceptorTrace {
+    /// Whether its node had another number.
+    pub(super) fn is_other(&self, id: NodeId) -> bool {
+        self.id.is_some_and(|known| known != id)
+    }
+
+    /// Its node acts under this number from now on.
+    pub(super) fn rename(&mut self, id: NodeId) {
+        self.id = Some(id);
+    }
+
+    pub(super) fn start(&mut self, event: &TraceEvent) {
+        let TraceEvent::Started { id, promised, collected, accepted, .. } = event else { return };
+        self.rename(*id);
+        self.promised = self.promised.max(*promised);
+        self.collected = *collected;
+        self.accepted.extend(accepted.iter().map(|(ballot, slot, _)| (*ballot, *slot)));
+    }
+
+    pub(super) fn durable_promise(&mut self, ballot: Ballot) {
+        self.promised = self.promised.max(Some(ballot));
+    }
+
+    /// A pvalue is on its disk, and with it a promise of its ballot.
+    pub(super) fn durable_pvalue(&mut self, ballot: Ballot, slot: Slot) {
+        self.durable_promise(ballot);
+        self.accepted.insert((ballot, slot));
+    }
+
+    /// It sends the ballot that it has promised.
+    pub(super) fn promises(&mut self, promised: Ballot) -> Result<(), String> {
+        if self.sent > Some(promised) {
+            let (now, before) = (Shown(Some(promised)), Shown(self.sent));
+            return Err(format!(
+                "its acceptor had promised ballot {before}, and then said it had promised {now} (A1)"
+            ));
+        }
+        self.sent = Some(promised);
+        if self.promised < Some(promised) {
+            let (now, durable) = (Shown(Some(promised)), Shown(self.promised));
+            return Err(format!(
+                "its acceptor sent a promise of ballot {now} before it was durable (on disk: {durable})"
+            ));
+        }
+        Ok(())
+    }
+
+    /// It answers a proposal; it accepted if it has promised this ballot.
+    pub(super) fn answers(&mut self, ballot: Ballot, slot: Slot, promised: Ballot) -> Result<(), String> {
+        self.promises(promised)?;
+        if ballot != promised || slot < self.collected || self.accepted.contains(&(ballot, slot)) {
+            return Ok(());
+        }
+        Err(format!(
+            "its acceptor answered for slot {slot} and ballot {} before that was durable",
+            Shown(Some(ballot))
+        ))
+    }
+
+    /// It accepts a pvalue.
+    pub(super) fn accepts(&mut self, ballot: Ballot, slot: Slot) -> Result<(), String> {
+        if self.sent <= Some(ballot) {
+            return Ok(());
+        }
+        let (accepted, promised) = (Shown(Some(ballot)), Shown(self.sent));
+        Err(format!(
+            "its acceptor accepted ballot {accepted} for slot {slot} after a promise of ballot {promised} (A2)"
+        ))
+    }
+}

@@ -1,0 +1,328 @@
+//! The protocol's invariants over the traces of all nodes: trace validation.
+//!
+//! *Problem*: see [`trace`](crate::trace).
+//!
+//! *Idea*: every invariant here follows from the events of one node in their order, or from the events of all nodes in
+//! any order. The clocks of nodes therefore do not matter, and traces are validated one after another.
+//!
+//! | invariant | over |
+//! |---|---|
+//! | log: a restarted node recovers every synced record, and only records that it wrote, in order | one node |
+//! | log: segments are removed only once a snapshot that covers them is durable | one node |
+//! | A1: an acceptor's promises rise, also over restarts | one node |
+//! | A2: an acceptor accepts a pvalue only under the ballot it has promised | one node |
+//! | an acceptor answers only with what is durable | one node |
+//! | section 4.2: an acceptor collects slots that f + 1 replicas reported as durable | one node |
+//! | a replica reports only durable slots | one node |
+//! | R1: a slot has one decision | all nodes |
+//! | A4: a ballot and a slot have one command | all nodes |
+//! | L1: a ballot is used in one life of its leader | all nodes |
+//! | section 2.1: a change of the members takes effect WINDOW slots after its decision | all nodes |
+//!
+//! *Why it gives no false alarm*: a killed process may have written events that it did not carry out, and never the
+//! reverse. An event without effect adds a written record, a decision or an answer that was about to be given, which no
+//! invariant forbids. An invariant whose premises are unknown is not judged: a log that is older than its trace, a
+//! collected slot in a run that changes the members.
+//!
+//! *Cost*: linear in the number of events, with hash tables over slots.
+
+mod acceptor;
+mod log;
+
+use crate::paxos::message::{Ballot, Slot};
+use crate::trace::{Fact, Named, TraceEvent, Written};
+use acceptor::AcceptorTrace;
+use log::LogTrace;
+use rustc_hash::FxHashMap;
+use std::collections::BTreeSet;
+use std::fmt;
+
+/// The invariants, and what is known of all nodes.
+#[derive(Debug, Default)]
+pub struct Invariants {
+    nodes: FxHashMap<String, NodeTrace>,
+    /// The decision of each slot, and the first node that learned it.
+    decided: FxHashMap<Slot, (Named, String)>,
+    /// The command of each ballot and slot.
+    proposed: FxHashMap<(Ballot, Slot), u64>,
+    /// The node and the life in which each ballot was used.
+    ballots: FxHashMap<Ballot, (String, u32)>,
+    /// The first slots of configurations, WINDOW, and a node that acted on each.
+    configurations: FxHashMap<Slot, (u64, String)>,
+    /// Whether a node knew another membership than the first one.
+    changed: bool,
+    /// A collection that breaks an invariant if the members never changed.
+    collected: Option<String>,
+    events: u64,
+    broken: Option<String>,
+}
+
+/// What is known of one node.
+#[derive(Debug, Default)]
+struct NodeTrace {
+    /// Counts its processes.
+    life: u32,
+    log: LogTrace,
+    acceptor: AcceptorTrace,
+    /// The first slot whose decision is not durable here.
+    durable: Slot,
+    /// Slots from `durable` on whose decisions are durable.
+    ahead: BTreeSet<Slot>,
+    /// The progress that each other node has reported to it.
+    heard: FxHashMap<String, Slot>,
+    /// Number of replicas, and WINDOW.
+    replicas: usize,
+    window: u64,
+    /// The command of the last accepted pvalue for each slot, for decisions that leave theirs out.
+    accepted: FxHashMap<Slot, Named>,
+}
+
+/// A ballot as people read it.
+pub(crate) struct Shown(pub Option<Ballot>);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            Some(Ballot { round, leader }) => write!(f, "{round}.{}", leader.0),
+            None => f.write_str("none"),
+        }
+    }
+}
+
+impl Invariants {
+    /// Number of events so far.
+    pub fn events(&self) -> u64 {
+        self.events
+    }
+
+    /// The first invariant that an event broke.
+    pub fn broken(&self) -> Option<&str> {
+        self.broken.as_deref()
+    }
+
+    /// The first broken invariant, after the last event.
+    pub fn finish(mut self) -> Option<String> {
+        self.check_configurations();
+        let collected = self.collected.filter(|_| !self.changed);
+        self.broken.or(collected)
+    }
+
+    /// Adds an event of a node. The events of each node come in their order.
+    pub fn see(&mut self, node: &str, event: &TraceEvent) {
+        self.events += 1;
+        if self.broken.is_none()
+            && let Err(broken) = self.check(node, event)
+        {
+            self.broken = Some(format!("{node}: {broken}"));
+        }
+    }
+
+    fn check(&mut self, name: &str, event: &TraceEvent) -> Result<(), String> {
+        if let TraceEvent::Started { .. } = event {
+            self.start(name, event)?;
+        }
+        let Some(node) = self.nodes.get_mut(name) else { return Ok(()) };
+        let life = node.life;
+        match *event {
+            TraceEvent::Append { number, sync, ref records } => {
+                node.log.append(number, sync, records);
+                records.iter().try_for_each(|record| self.written(name, record))
+            }
+            TraceEvent::RemoveBefore(index) => node.log.order_removal(index),
+            TraceEvent::Rotated(index) => node.log.rotated(index),
+            TraceEvent::Scouts(ballot) => self.ballot(name, life, ballot),
+            TraceEvent::Promises(promised) => node.acceptor.promises(promised),
+            TraceEvent::Proposes(ballot, slot, command) => {
+                self.ballot(name, life, ballot)?;
+                self.proposed(ballot, slot, command)
+            }
+            TraceEvent::Answers { ballot, slot, promised } => node.acceptor.answers(ballot, slot, promised),
+            TraceEvent::Reports(slot) if slot > node.durable => Err(format!(
+                "it reported the slots below {slot} as durable, and only those below {} are",
+                node.durable
+            )),
+            TraceEvent::Collected(slot) => {
+                node.acceptor.collected = slot;
+                self.check_collected(name, slot);
+                Ok(())
+            }
+            TraceEvent::Started { .. }
+            | TraceEvent::Named(_)
+            | TraceEvent::Sync(_)
+            | TraceEvent::Rotate
+            | TraceEvent::Synced(_)
+            | TraceEvent::Removed
+            | TraceEvent::Saved { .. }
+            | TraceEvent::Heard { .. }
+            | TraceEvent::Reports(_) => {
+                node.learn(event);
+                Ok(())
+            }
+        }
+    }
+
+    /// A process begins: what it recovered is compared with what it wrote.
+    fn start(&mut self, name: &str, event: &TraceEvent) -> Result<(), String> {
+        let TraceEvent::Started { id, version, window, replicas, restored, .. } = event else {
+            return Ok(());
+        };
+        self.changed |= *version > 0;
+        let node = self.nodes.entry(name.to_owned()).or_default();
+        // A member that comes back under another number without its log is a new member.
+        if !restored.existed && node.acceptor.is_other(*id) {
+            *node = NodeTrace { life: node.life, ..NodeTrace::default() };
+        }
+        node.life += 1;
+        (node.window, node.replicas) = (*window, *replicas);
+        node.log.start(restored)?;
+        node.acceptor.start(event);
+        node.accepted.clear();
+        let TraceEvent::Started { accepted, slot_out, unapplied, .. } = event else { return Ok(()) };
+        node.accepted.extend(accepted.iter().map(|(_, slot, command)| (*slot, *command)));
+        for record in &restored.records {
+            if let Fact::Accepted(_, slot, command) = record.fact {
+                node.accepted.insert(slot, command);
+            }
+        }
+        node.ahead.extend(unapplied);
+        node.has_below(*slot_out);
+        node.take_durable();
+        Ok(())
+    }
+
+    /// A record is on its way to a node's log.
+    fn written(&mut self, name: &str, record: &Written) -> Result<(), String> {
+        let Some(node) = self.nodes.get_mut(name) else { return Ok(()) };
+        match record.fact {
+            Fact::Accepted(ballot, slot, command) => {
+                node.accepted.insert(slot, command);
+                node.acceptor.accepts(ballot, slot)?;
+                self.proposed(ballot, slot, command)
+            }
+            Fact::Decided(slot, command) => {
+                let command = command.or_else(|| node.accepted.get(&slot).copied());
+                command.map_or(Ok(()), |command| self.decided(name, slot, command))
+            }
+            Fact::Members { version, from } => {
+                let window = node.window;
+                self.changed |= version > 0;
+                if from > 1 {
+                    self.configurations.entry(from).or_insert_with(|| (window, name.to_owned()));
+                }
+                Ok(())
+            }
+            Fact::Promise(_) | Fact::Other => Ok(()),
+        }
+    }
+
+    /// R1.
+    fn decided(&mut self, name: &str, slot: Slot, command: Named) -> Result<(), String> {
+        let (known, node) = self.decided.entry(slot).or_insert_with(|| (command, name.to_owned()));
+        if known.hash == command.hash {
+            return Ok(());
+        }
+        Err(format!("it learned another command for slot {slot} than {node} (R1)"))
+    }
+
+    /// A4, for proposals too.
+    fn proposed(&mut self, ballot: Ballot, slot: Slot, command: Named) -> Result<(), String> {
+        if *self.proposed.entry((ballot, slot)).or_insert(command.hash) == command.hash {
+            return Ok(());
+        }
+        Err(format!("ballot {} has two commands for slot {slot} (A4)", Shown(Some(ballot))))
+    }
+
+    /// L1.
+    fn ballot(&mut self, name: &str, life: u32, ballot: Ballot) -> Result<(), String> {
+        let (user, used) = self.ballots.entry(ballot).or_insert_with(|| (name.to_owned(), life));
+        if (user.as_str(), *used) == (name, life) {
+            return Ok(());
+        }
+        let before = if user == name { "before its last restart".to_owned() } else { format!("by {user}") };
+        Err(format!("ballot {} was used {before} (L1)", Shown(Some(ballot))))
+    }
+
+    /// Section 4.2.
+    fn check_collected(&mut self, name: &str, slot: Slot) {
+        let Some(node) = self.nodes.get(name) else { return };
+        let others = node.heard.iter().filter(|(other, heard)| *other != name && **heard >= slot).count();
+        let has = others + usize::from(node.durable >= slot);
+        let needs = node.replicas / 2 + 1;
+        if has < needs && self.collected.is_none() {
+            self.collected = Some(format!(
+                "{name}: its acceptor collected the slots below {slot}, which {has} of {} replicas have on disk (section 4.2)",
+                node.replicas
+            ));
+        }
+    }
+
+    /// Section 2.1: the change that makes a configuration was decided WINDOW slots before its first slot.
+    fn check_configurations(&mut self) {
+        if self.broken.is_some() {
+            return;
+        }
+        for (from, (window, node)) in &self.configurations {
+            let decided = from.checked_sub(*window).filter(|slot| *slot >= 1);
+            let is_change = |slot: Slot| self.decided.get(&slot).is_none_or(|(command, _)| command.changes);
+            if !decided.is_some_and(is_change) {
+                self.broken = Some(format!(
+                    "{node}: it acts on members that decide from slot {from} on, and no change was decided {window} slots \
+                     before (section 2.1)"
+                ));
+                return;
+            }
+        }
+    }
+}
+
+impl NodeTrace {
+    /// Takes note of an event that no invariant forbids.
+    fn learn(&mut self, event: &TraceEvent) {
+        match *event {
+            TraceEvent::Named(id) => self.acceptor.rename(id),
+            TraceEvent::Sync(_) => self.log.order_sync(),
+            TraceEvent::Rotate => self.log.order_rotation(),
+            TraceEvent::Removed => self.log.removed(),
+            TraceEvent::Synced(number) => {
+                self.log.synced(number);
+                self.take_durable();
+            }
+            TraceEvent::Saved { index, slot_out } => {
+                self.log.saved(index);
+                self.has_below(slot_out);
+            }
+            TraceEvent::Heard { ref from, slot_out } => {
+                let heard = self.heard.entry(from.clone()).or_default();
+                *heard = slot_out.max(*heard);
+            }
+            _ => {}
+        }
+    }
+
+    /// Takes note of the records that have become durable.
+    fn take_durable(&mut self) {
+        let (mut decided, acceptor) = (Vec::new(), &mut self.acceptor);
+        self.log.take_durable(|fact| match fact {
+            Fact::Promise(ballot) => acceptor.durable_promise(ballot),
+            Fact::Accepted(ballot, slot, _) => acceptor.durable_pvalue(ballot, slot),
+            Fact::Decided(slot, _) => decided.push(slot),
+            Fact::Members { .. } | Fact::Other => {}
+        });
+        let durable = self.durable.max(1);
+        self.ahead.extend(decided.into_iter().filter(|slot| *slot >= durable));
+        self.has_below(durable);
+    }
+
+    /// The decisions of all slots below are durable.
+    fn has_below(&mut self, slot: Slot) {
+        self.durable = self.durable.max(slot);
+        while self.ahead.first().is_some_and(|first| *first <= self.durable) {
+            if self.ahead.pop_first() == Some(self.durable) {
+                self.durable += 1;
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
