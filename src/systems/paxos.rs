@@ -24,15 +24,22 @@ pub(crate) fn validate<'a>(
     folder: &Path,
     nodes: impl Iterator<Item = &'a str>,
 ) -> Result<report::Invariants, TraceError> {
-    let mut invariants = Invariants::default();
+    let (mut invariants, mut shown) = (Invariants::default(), String::new());
     for node in nodes {
         let path = trace_path(folder, node);
         // A spare node that never became a member has none.
-        if path.exists() {
-            trace::read(&path, |event| invariants.see(node, &event))?;
+        if !path.exists() {
+            continue;
         }
+        trace::read(&path, |line, event| {
+            invariants.see(node, &event);
+            if shown.is_empty() && invariants.broken().is_some() {
+                shown = format!("; see nodes/{node}/trace.jsonl, line {line}");
+            }
+        })?;
     }
-    Ok(report::Invariants { steps: invariants.events(), traced: true, broken: invariants.finish() })
+    let steps = invariants.events();
+    Ok(report::Invariants { steps, traced: true, broken: invariants.finish().map(|broken| broken + &shown) })
 }
 
 /// Writes a node's configuration, and returns the command that starts it.

@@ -74,6 +74,8 @@ mod sweep;
 #[cfg(target_os = "linux")]
 mod systems;
 #[cfg(target_os = "linux")]
+mod traces;
+#[cfg(target_os = "linux")]
 mod tutorial;
 #[cfg(target_os = "linux")]
 mod up;

@@ -234,11 +234,11 @@ impl Invariants {
 
     /// L1.
     fn ballot(&mut self, name: &str, life: u32, ballot: Ballot) -> Result<(), String> {
-        let (user, used) = self.ballots.entry(ballot).or_insert_with(|| (name.to_owned(), life));
-        if (user.as_str(), *used) == (name, life) {
+        let (node, first) = self.ballots.entry(ballot).or_insert_with(|| (name.to_owned(), life));
+        if (node.as_str(), *first) == (name, life) {
             return Ok(());
         }
-        let before = if user == name { "before its last restart".to_owned() } else { format!("by {user}") };
+        let before = if node == name { "before its last restart".to_owned() } else { format!("by {node}") };
         Err(format!("ballot {} was used {before} (L1)", Shown(Some(ballot))))
     }
 

@@ -95,7 +95,10 @@ fn acceptors_accept_what_they_promised() {
     let [batch, sync] = synced(1, &[written(1, Fact::Promise(ballot(5, 1)))]);
     let promise = TraceEvent::Promises(ballot(5, 1));
     let [late, _] = synced(2, &[accepted(4, 1, 7)]);
-    breaks(alone([batch, sync, promise, late]), "accepted ballot 4.0 for slot 1 after a promise of ballot 5.1");
+    breaks(
+        alone([batch, sync, promise, late]),
+        "accepted ballot 4.0 for slot 1 after a promise of ballot 5.1",
+    );
 }
 
 #[test]

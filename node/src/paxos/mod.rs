@@ -67,7 +67,8 @@
 //! | C2: no other command is proposed for a decided slot | the adopted leader |
 //!
 //! R2 and R3 hold by construction: one function applies decisions in the order of slots. A5 needs several
-//! roles: the [simulator](crate::sim) compares the decisions of all replicas.
+//! roles: the [simulator](crate::sim) compares the decisions of all replicas. Those that need several nodes, several
+//! lives or the log are validated over [traces](crate::invariants).
 
 pub mod acceptor;
 pub mod backoff;

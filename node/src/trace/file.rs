@@ -74,10 +74,10 @@ pub enum TraceError {
     },
 }
 
-/// Calls `each` with every event of a file, in order.
+/// Calls `each` with every event of a file and the number of its line, in order.
 ///
 /// A kill may cut the last line of a process. Nothing that it says was carried out, so it is left out.
-pub fn read(path: &Path, mut each: impl FnMut(TraceEvent)) -> Result<(), TraceError> {
+pub fn read(path: &Path, mut each: impl FnMut(usize, TraceEvent)) -> Result<(), TraceError> {
     let failed = |source| TraceError::Read { path: path.to_owned(), source };
     let file = BufReader::new(File::open(path).map_err(failed)?);
     let mut cut = None;
@@ -89,7 +89,7 @@ pub fn read(path: &Path, mut each: impl FnMut(TraceEvent)) -> Result<(), TraceEr
                 {
                     return Err(TraceError::Line { path: path.to_owned(), line, source });
                 }
-                each(event);
+                each(number, event);
             }
             Err(source) => cut = Some((number, source)),
         }
@@ -119,13 +119,15 @@ mod tests {
 
     fn write(path: &Path, events: &[TraceEvent]) {
         let mut file = TraceFile::open(path).unwrap();
-        events.iter().for_each(|event| file.tracer.start(event.clone()));
+        for event in events {
+            file.tracer.start(event.clone());
+        }
         file.write().unwrap();
     }
 
     fn events(path: &Path) -> Result<Vec<TraceEvent>, TraceError> {
         let mut events = Vec::new();
-        read(path, |event| events.push(event)).map(|()| events)
+        read(path, |_, event| events.push(event)).map(|()| events)
     }
 
     #[test]

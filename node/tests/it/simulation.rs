@@ -234,14 +234,14 @@ const TRACED: [Flaw; 9] = [
 #[test]
 fn traces_show_mistakes_that_clients_rarely_see() {
     for flaw in TRACED {
-        let shows = |seed: &u64| match Cluster::new(3, 0, &options(Leadership::Compete, &[flaw]), *seed).run()
-        {
-            // A broken invariant over traces begins with the name of a node.
+        let options = options(Leadership::Compete, &[flaw]);
+        // A broken invariant over traces begins with the name of a node.
+        let is_shown = |seed: &u64| match Cluster::new(3, 0, &options, *seed).run() {
             Outcome::Broken(why) => why.split_once(": ").is_some_and(|(node, _)| node.len() == 2),
             Outcome::Kept(_) => false,
         };
-        let shown = (0..8).filter(shows).count();
-        assert!(shown >= 3, "{flaw}: in {shown} of 8 clusters only");
+        let count = (0..8).filter(is_shown).count();
+        assert!(count >= 3, "{flaw}: in {count} of 8 clusters only");
     }
 }
 

@@ -41,17 +41,14 @@ pub(super) fn check(experiment: &Experiment, cluster: &Cluster) -> Result<(), Fa
             "nodes on hosts run as the user of ssh; remove it, and name the user in `hosts`",
         );
     }
-    if !cluster.paxos.flaw.is_empty() {
-        return complain(
-            "paxos.flaw",
-            "a node with flaws listens on loopback or in a lab only; remove `hosts`",
-        );
-    }
-    if cluster.invariants {
-        return complain(
-            "invariants",
-            "nodes on hosts leave no traces on this machine; remove it, or `hosts`",
-        );
+    let flaws = "a node with flaws listens on loopback or in a lab only; remove `hosts`";
+    let traces = "nodes on hosts leave no traces on this machine; remove it, or remove `hosts`";
+    for (key, is_set, what) in
+        [("paxos.flaw", !cluster.paxos.flaw.is_empty(), flaws), ("invariants", cluster.invariants, traces)]
+    {
+        if is_set {
+            return complain(key, what);
+        }
     }
     let (nodes, hosts) = (cluster.planned_nodes().len(), cluster.hosts.len());
     if nodes != hosts {
