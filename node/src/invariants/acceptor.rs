@@ -3,7 +3,7 @@
 use super::Shown;
 use crate::paxos::message::{Ballot, NodeId, Slot};
 use crate::trace::TraceEvent;
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 /// What an acceptor has told others, and what of it is durable.
 #[derive(Debug, Default)]
@@ -31,12 +31,27 @@ impl AcceptorTrace {
         self.id = Some(id);
     }
 
-    pub(super) fn start(&mut self, event: &TraceEvent) {
-        let TraceEvent::Started { id, promised, collected, accepted, .. } = event else { return };
+    /// A process begins: its acceptor has every promise and every pvalue that was durable.
+    pub(super) fn start(&mut self, event: &TraceEvent) -> Result<(), String> {
+        let TraceEvent::Started { id, promised, collected, accepted, .. } = event else { return Ok(()) };
         self.rename(*id);
-        self.promised = self.promised.max(*promised);
+        if *promised < self.promised {
+            let (now, durable) = (Shown(*promised), Shown(self.promised));
+            return Err(format!("its acceptor recovered the promise {now}, and {durable} was durable (A1)"));
+        }
+        let recovered: FxHashMap<Slot, Ballot> =
+            accepted.iter().map(|(ballot, slot, _)| (*slot, *ballot)).collect();
+        let lost = |(ballot, slot): &&(Ballot, Slot)| {
+            slot >= collected && recovered.get(slot).is_none_or(|recovered| recovered < ballot)
+        };
+        if let Some((ballot, slot)) = self.accepted.iter().find(lost) {
+            let ballot = Shown(Some(*ballot));
+            return Err(format!("its acceptor lost the pvalue of slot {slot} and ballot {ballot} (A3)"));
+        }
+        self.promised = *promised;
         self.collected = *collected;
         self.accepted.extend(accepted.iter().map(|(ballot, slot, _)| (*ballot, *slot)));
+        Ok(())
     }
 
     pub(super) fn durable_promise(&mut self, ballot: Ballot) {

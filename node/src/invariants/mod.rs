@@ -9,7 +9,9 @@
 //! |---|---|
 //! | log: a restarted node recovers every synced record, and only records that it wrote, in order | one node |
 //! | log: segments are removed only once a snapshot that covers them is durable | one node |
+//! | a restarted replica has every slot that was durable | one node |
 //! | A1: an acceptor's promises rise, also over restarts | one node |
+//! | A3: a restarted acceptor has every pvalue that was durable, unless its slot is collected | one node |
 //! | A2: an acceptor accepts a pvalue only under the ballot it has promised | one node |
 //! | an acceptor answers only with what is durable | one node |
 //! | section 4.2: an acceptor collects slots that f + 1 replicas reported as durable | one node |
@@ -175,9 +177,18 @@ impl Invariants {
         node.life += 1;
         (node.window, node.replicas) = (*window, *replicas);
         node.log.start(restored)?;
-        node.acceptor.start(event);
-        node.accepted.clear();
         let TraceEvent::Started { accepted, slot_out, unapplied, .. } = event else { return Ok(()) };
+        // What the log recovered is durable now, whether it was synced before or not.
+        node.take_durable();
+        node.acceptor.start(event)?;
+        // A replica that joins begins at slot 0.
+        if (*slot_out).max(1) < node.durable {
+            return Err(format!(
+                "it recovered the slots below {slot_out}, and those below {} were durable",
+                node.durable
+            ));
+        }
+        node.accepted.clear();
         node.accepted.extend(accepted.iter().map(|(_, slot, command)| (*slot, *command)));
         for record in &restored.records {
             if let Fact::Accepted(_, slot, command) = record.fact {
@@ -186,7 +197,6 @@ impl Invariants {
         }
         node.ahead.extend(unapplied);
         node.has_below(*slot_out);
-        node.take_durable();
         Ok(())
     }
 

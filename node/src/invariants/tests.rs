@@ -24,17 +24,30 @@ fn decided(slot: Slot, command: u64) -> Written {
     written(100_000 + slot * 10 + command, Fact::Decided(slot, Some(named(command))))
 }
 
+/// A process that recovers everything that is in its log.
 fn start(records: &[Written], existed: bool) -> TraceEvent {
+    let (mut promised, mut accepted, mut slot_out) = (None, Vec::new(), 1);
+    for record in records {
+        match record.fact {
+            Fact::Promise(ballot) => promised = promised.max(Some(ballot)),
+            Fact::Accepted(ballot, slot, command) => {
+                promised = promised.max(Some(ballot));
+                accepted.push((ballot, slot, command));
+            }
+            Fact::Decided(slot, _) => slot_out += Slot::from(slot == slot_out),
+            Fact::Members { .. } | Fact::Other => {}
+        }
+    }
     TraceEvent::Started {
         id: NodeId(0),
         version: 0,
         window: 20,
         replicas: 3,
         restored: Restored { existed, first_segment: 1, records: records.to_vec() },
-        promised: None,
+        promised,
         collected: 1,
-        accepted: Vec::new(),
-        slot_out: 1,
+        accepted,
+        slot_out,
         unapplied: Vec::new(),
     }
 }
@@ -71,8 +84,42 @@ fn promises_rise_over_restarts() {
     };
     assert_eq!(alone(promise(3).chain(promise(4))), None);
     let restart = start(&[written(3, Fact::Promise(ballot(3, 1)))], true);
-    let later = [restart, TraceEvent::Promises(ballot(2, 1))];
+    let later = [restart.clone(), TraceEvent::Promises(ballot(2, 1))];
     breaks(alone(promise(3).chain(later)), "had promised ballot 3.1, and then said it had promised 2.1 (A1)");
+    let mut forgets = restart;
+    if let TraceEvent::Started { promised, .. } = &mut forgets {
+        *promised = None;
+    }
+    breaks(alone(promise(3).chain([forgets])), "recovered the promise none, and 3.1 was durable (A1)");
+}
+
+#[test]
+fn restarts_recover_what_was_durable() {
+    let records = [accepted(1, 1, 7), accepted(2, 1, 7), decided(1, 7), decided(3, 9)];
+    let after = |change: fn(&mut TraceEvent)| {
+        let mut restart = start(&records, true);
+        change(&mut restart);
+        alone(synced(1, &records).into_iter().chain([restart]))
+    };
+    assert_eq!(after(|_| {}), None);
+    let older = after(|restart| {
+        if let TraceEvent::Started { accepted, .. } = restart {
+            accepted.truncate(1);
+        }
+    });
+    breaks(older, "lost the pvalue of slot 1 and ballot 2.0 (A3)");
+    let collected = after(|restart| {
+        if let TraceEvent::Started { accepted, collected, .. } = restart {
+            (*accepted, *collected) = (Vec::new(), 2);
+        }
+    });
+    assert_eq!(collected, None);
+    let behind = after(|restart| {
+        if let TraceEvent::Started { slot_out, .. } = restart {
+            *slot_out = 1;
+        }
+    });
+    breaks(behind, "recovered the slots below 1, and those below 2 were durable");
 }
 
 #[test]
@@ -128,7 +175,7 @@ fn segments_go_behind_their_snapshot() {
     let after = synced(2, &[decided(2, 8)]);
     let mut restart = start(&[decided(2, 8)], true);
     if let TraceEvent::Started { restored, slot_out, .. } = &mut restart {
-        (restored.first_segment, *slot_out) = (2, 2);
+        (restored.first_segment, *slot_out) = (2, 3);
     }
     let reports = TraceEvent::Reports(3);
     assert_eq!(alone(before().chain([saved]).chain(after).chain([restart, reports])), None);
