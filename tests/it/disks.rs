@@ -1,6 +1,6 @@
 //! Swapped disks in real runs: the own store refuses the disk of another node.
 
-use crate::support::{bench, stderr, stdout, write_spec};
+use crate::support::{bench, lab_possible, stderr, stdout, write_spec};
 
 #[test]
 fn swapped_disks_are_refused_and_nodes_recover() {
@@ -22,4 +22,25 @@ fn swapped_disks_are_refused_and_nodes_recover() {
     let history = std::fs::read_to_string(folder.path().join("out/main/history.jsonl")).unwrap();
     assert!(history.contains("\"excuse\":\"fault 1 (disk-swap)\""), "{said}");
     assert!(history.contains("each has its own data again"), "{said}");
+}
+
+#[test]
+fn program_that_cannot_start_leaves_no_disk() {
+    use std::os::unix::fs::PermissionsExt;
+    if !lab_possible("program_that_cannot_start_leaves_no_disk") {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let program = folder.path().join("program");
+    std::fs::write(&program, b"\x7fELF and nothing else").unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let spec = "name = \"dead\"\n[cluster]\nsystem = \"command\"\nprogram = \"./program\"\nnodes = 3\n\
+                network = \"lab\"\ndisk = \"memory\"\n[load]\nduration = \"1s\"\n";
+    std::fs::write(folder.path().join("dead.toml"), spec).unwrap();
+    let hunt = bench(folder.path()).args(["hunt", "dead.toml", "--runs", "9", "--out", "out"]).output();
+    let hunt = hunt.unwrap();
+    let said = format!("{}{}", stdout(&hunt), stderr(&hunt));
+    assert_eq!(hunt.status.code(), Some(4), "{said}");
+    // Each run fails for its own reason, and none because the run before left a disk in its folder.
+    assert!(said.contains("could not be started") && !said.contains("os error 107"), "{said}");
 }

@@ -262,8 +262,9 @@ impl Testbed {
 
     /// Writes the content of disks in memory into the folders at which they were mounted.
     pub(super) async fn save_disks(&self) -> Result<(), TestbedError> {
-        for (name, node) in &self.nodes {
-            if self.disk == DiskMode::Memory && node.process.lock().await.was_started() {
+        if self.disk == DiskMode::Memory {
+            // A node whose program could not be started has a mounted disk too.
+            for name in self.nodes.keys() {
                 self.with_disk(name, |disk| disk.save()).await?;
             }
         }
