@@ -1,6 +1,8 @@
 //! Swapped disks in real runs: the own store refuses the disk of another node.
 
-use crate::support::{bench, lab_possible, stderr, stdout, write_spec};
+use crate::support::{bench, lab_with_disks_possible, stderr, stdout, write_spec};
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 #[test]
 fn swapped_disks_are_refused_and_nodes_recover() {
@@ -25,22 +27,28 @@ fn swapped_disks_are_refused_and_nodes_recover() {
 }
 
 #[test]
-fn program_that_cannot_start_leaves_no_disk() {
-    use std::os::unix::fs::PermissionsExt;
-    if !lab_possible("program_that_cannot_start_leaves_no_disk") {
+fn nodes_that_cannot_start_leave_no_disk() {
+    if !lab_with_disks_possible("nodes_that_cannot_start_leave_no_disk") {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
-    let program = folder.path().join("program");
-    std::fs::write(&program, b"\x7fELF and nothing else").unwrap();
-    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
-    let spec = "name = \"dead\"\n[cluster]\nsystem = \"command\"\nprogram = \"./program\"\nnodes = 3\n\
-                network = \"lab\"\ndisk = \"memory\"\n[load]\nduration = \"1s\"\n";
-    std::fs::write(folder.path().join("dead.toml"), spec).unwrap();
-    let hunt = bench(folder.path()).args(["hunt", "dead.toml", "--runs", "9", "--out", "out"]).output();
-    let hunt = hunt.unwrap();
-    let said = format!("{}{}", stdout(&hunt), stderr(&hunt));
-    assert_eq!(hunt.status.code(), Some(4), "{said}");
-    // Each run fails for its own reason, and none because the run before left a disk in its folder.
-    assert!(said.contains("could not be started") && !said.contains("os error 107"), "{said}");
+    // The nodes are this program. Once it is gone, none can be started, and its disk is mounted already.
+    let program = folder.path().join("bench");
+    std::fs::copy(env!("CARGO_BIN_EXE_bench"), &program).unwrap();
+    let audit = ["audit", "--real", "--runs", "3", "--only", "sound", "--out", "out"];
+    let audit = Command::new(&program)
+        .current_dir(folder.path())
+        .args(audit)
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn();
+    let audit = audit.unwrap();
+    let begun = Instant::now();
+    while !folder.path().join("out/run/main").exists() {
+        assert!(begun.elapsed() < Duration::from_secs(20), "no run began");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    std::fs::remove_file(&program).unwrap();
+    let audit = audit.wait_with_output().unwrap();
+    assert_eq!(audit.status.code(), Some(0), "{}", stderr(&audit));
 }
