@@ -2,7 +2,7 @@
 //!
 //! Problem: a protocol that replicates rests on assumptions. An acceptor of Paxos remembers what it promised and
 //! accepted, and a majority comes back. Some faults break just that: `lose-node` and `truncate` take from a node what it
-//! had stored and synced, and a node that found its data damaged stays down.
+//! had stored and synced, `bit-flip` may do so beside a power loss, and a node that found its data damaged stays down.
 //! Idea: a violation that such a fault alone can cause proves nothing about the system. It is shown with its evidence,
 //! and the answer is unknown, with the fault that has to be left out to know.
 
@@ -13,12 +13,16 @@ use std::collections::BTreeSet;
 
 /// Faults after which a node does not know what it had stored and synced, and cannot find out.
 const FORGETTING: [&str; 2] = ["lose-node", "truncate"];
+/// Faults after which the end of a file may be torn, or after which what was written about that end is old or damaged.
+const BLURRING: [&str; 4] = ["power-loss", "torn-write", "crash-image", "bit-flip"];
+/// How long a node may need after a fault to find the end of its files, in nanoseconds.
+const START: u64 = 1_000_000_000;
 /// Systems in which a majority of the nodes serves.
 const MAJORITIES: [&str; 2] = ["paxos", "etcd"];
 
 /// A check of what the system promises; unknown where it failed after a node was made to forget.
 pub(crate) fn excuse(check: Check, observed: &Observed) -> Check {
-    let Some(fault) = observed.faults.iter().find(|fault| forgets(fault)) else { return check };
+    let Some(fault) = observed.faults.iter().find(|fault| may_forget(fault, observed)) else { return check };
     if check.answer != Answer::Invalid {
         return check;
     }
@@ -35,7 +39,12 @@ pub(crate) fn excuse(check: Check, observed: &Observed) -> Check {
 
 /// When a node was first made to forget; none if none was.
 pub(crate) fn since(observed: &Observed) -> Option<u64> {
-    observed.faults.iter().filter(|fault| forgets(fault)).filter_map(|fault| fault.start_ns).min()
+    observed
+        .faults
+        .iter()
+        .filter(|fault| may_forget(fault, observed))
+        .filter_map(|fault| fault.start_ns)
+        .min()
 }
 
 /// Why the system did not have to serve; none where it should have.
@@ -94,8 +103,29 @@ fn forgets(fault: &FaultRecord) -> bool {
     FORGETTING.contains(&fault.kind.as_str()) && fault.took_effect()
 }
 
+/// Whether it makes a node forget, or looks to the node like a power loss.
+///
+/// A bit that is flipped in the last record of a node without power cannot be told from a write that the power loss tore.
+fn may_forget(fault: &FaultRecord, observed: &Observed) -> bool {
+    let blurs = |other: &&FaultRecord| {
+        BLURRING.contains(&other.kind.as_str())
+            && other.fault != fault.fault
+            && other.took_effect()
+            && shares_a_node(fault, other)
+            && begin_within(START, fault, other)
+    };
+    let flips = fault.kind == "bit-flip" && fault.took_effect();
+    forgets(fault) || flips && observed.faults.iter().any(|other| blurs(&other))
+}
+
 fn overlap(one: &FaultRecord, other: &FaultRecord) -> bool {
-    let span = |fault: &FaultRecord| fault.start_ns.map(|start| (start, fault.end_ns.unwrap_or(u64::MAX)));
+    begin_within(0, one, other)
+}
+
+/// Whether both are in force at one time, or the later begins at most this time after the end of the other.
+fn begin_within(after: u64, one: &FaultRecord, other: &FaultRecord) -> bool {
+    let end = |fault: &FaultRecord| fault.end_ns.map_or(u64::MAX, |end| end.saturating_add(after));
+    let span = |fault: &FaultRecord| fault.start_ns.map(|start| (start, end(fault)));
     let (Some((start, end)), Some((from, to))) = (span(one), span(other)) else { return false };
     start <= to && from <= end
 }
@@ -175,6 +205,25 @@ mod tests {
         for (kind, evidence) in [("kill", &["x"][..]), ("power-loss", &["x"][..]), ("lose-node", &[][..])] {
             assert_eq!(excuse(broken(), &observed(kind, evidence, &[])), broken(), "{kind}");
         }
+    }
+
+    #[test]
+    fn flipped_bit_behind_a_power_loss_excuses() {
+        let answer = |first: (&str, &[&str], u64, u64, bool), at| {
+            excuse(broken(), &faults(&[first, ("bit-flip", &["n2"], at, at + 1, true)])).answer
+        };
+        for kind in BLURRING {
+            assert_eq!(answer((kind, &["n1", "n2"], 1, 3, true), 2), Answer::Unknown, "{kind}");
+            assert_eq!(answer((kind, &["n2"], 2, 3, true), 1), Answer::Unknown, "{kind}");
+            assert_eq!(
+                answer((kind, &["n2"], 1, 3, true), 5),
+                Answer::Invalid,
+                "{kind}: it had started since"
+            );
+            assert_eq!(answer((kind, &["n3"], 1, 3, true), 2), Answer::Invalid, "{kind} of another node");
+            assert_eq!(answer((kind, &["n2"], 1, 3, false), 2), Answer::Invalid, "{kind} without effect");
+        }
+        assert_eq!(answer(("kill", &["n2"], 1, 3, true), 2), Answer::Invalid);
     }
 
     #[test]

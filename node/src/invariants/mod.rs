@@ -170,8 +170,10 @@ impl Invariants {
         };
         self.changed |= *version > 0;
         let node = self.nodes.entry(name.to_owned()).or_default();
-        // A member that comes back under another number without its log is a new member.
-        if !restored.existed && node.acceptor.is_other(*id) {
+        // A member that comes back under another number without its log is a new member. If it was killed while it
+        // waited to be added, there is a log without records.
+        let is_empty = restored.first_segment == 1 && restored.records.is_empty();
+        if is_empty && node.acceptor.is_other(*id) {
             *node = NodeTrace { life: node.life, ..NodeTrace::default() };
         }
         node.life += 1;
@@ -189,12 +191,8 @@ impl Invariants {
             ));
         }
         node.accepted.clear();
+        // Not from the records: a snapshot may have a later pvalue than the log behind it.
         node.accepted.extend(accepted.iter().map(|(_, slot, command)| (*slot, *command)));
-        for record in &restored.records {
-            if let Fact::Accepted(_, slot, command) = record.fact {
-                node.accepted.insert(slot, command);
-            }
-        }
         node.ahead.extend(unapplied);
         node.has_below(*slot_out);
         Ok(())

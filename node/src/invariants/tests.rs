@@ -226,6 +226,32 @@ fn nodes_agree_on_decisions_and_proposals() {
 }
 
 #[test]
+fn short_decision_has_pvalue_of_snapshot() {
+    let before =
+        || synced(1, &[decided(9, 7)]).into_iter().chain([TraceEvent::Rotate, TraceEvent::Rotated(2)]);
+    // The log of the second life has the pvalue of ballot 3, and its snapshot already that of ballot 4.
+    let behind = accepted(3, 1, 7);
+    let mut restart = start(&[behind], true);
+    if let TraceEvent::Started { restored, accepted, .. } = &mut restart {
+        restored.first_segment = 2;
+        accepted.push((ballot(4, 0), 1, named(8)));
+    }
+    let [more, _] = synced(2, &[behind]);
+    let [short, _] = synced(1, &[written(1, Fact::Decided(1, None))]);
+    let life = |command| {
+        let [other, _] = synced(1, &[decided(1, command)]);
+        let one = [start(&[], false)].into_iter().chain(before()).chain([
+            more.clone(),
+            restart.clone(),
+            short.clone(),
+        ]);
+        broken(one.map(|event| ("n1", event)).chain([("n2", start(&[], false)), ("n2", other)]))
+    };
+    assert_eq!(life(8), None);
+    breaks(life(7), "another command for slot 1");
+}
+
+#[test]
 fn ballots_belong_to_one_life() {
     let scouts = || TraceEvent::Scouts(ballot(3, 0));
     let proposes = TraceEvent::Proposes(ballot(3, 0), 1, named(7));
@@ -251,6 +277,11 @@ fn returning_member_begins_anew() {
         *id = NodeId(7);
     }
     let life = || synced(1, &[decided(1, 7)]);
+    assert_eq!(alone(life().into_iter().chain([again.clone()])), None);
+    // It was killed once while it waited to be added, so it has a log without records.
+    if let TraceEvent::Started { restored, .. } = &mut again {
+        restored.existed = true;
+    }
     assert_eq!(alone(life().into_iter().chain([again])), None);
     breaks(alone(life().into_iter().chain([start(&[], false)])), "1 records fewer than were durable");
 }

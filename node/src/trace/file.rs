@@ -7,6 +7,7 @@
 )]
 
 use super::{TraceEvent, Tracer};
+use serde::de::Error as _;
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -74,23 +75,31 @@ pub enum TraceError {
     },
 }
 
+/// How the first line of a process begins.
+const START: &[u8] = b"{\"started\":";
+
 /// Calls `each` with every event of a file and the number of its line, in order.
 ///
-/// A kill may cut the last line of a process. Nothing that it says was carried out, so it is left out.
+/// A kill may cut the last line of a process. Nothing that it says was carried out, so it is left out. The next process
+/// may be killed in its first line.
 pub fn read(path: &Path, mut each: impl FnMut(usize, TraceEvent)) -> Result<(), TraceError> {
     let failed = |source| TraceError::Read { path: path.to_owned(), source };
+    let wrong = |(line, source)| Err(TraceError::Line { path: path.to_owned(), line, source });
     let file = BufReader::new(File::open(path).map_err(failed)?);
-    let mut cut = None;
+    let (mut cut, mut begun) = (None, false);
     for (number, line) in (1..).zip(file.split(b'\n')) {
-        match serde_json::from_slice(&line.map_err(failed)?) {
-            Ok(event) => {
-                if let Some((line, source)) = cut.take()
-                    && !matches!(event, TraceEvent::Started { .. })
-                {
-                    return Err(TraceError::Line { path: path.to_owned(), line, source });
-                }
+        let line = line.map_err(failed)?;
+        let starts = line.starts_with(START) || START.starts_with(&line);
+        if let Some(cut) = cut.take_if(|_| !starts) {
+            return wrong(cut);
+        }
+        match serde_json::from_slice(&line) {
+            Ok(event) if starts || begun => {
+                (cut, begun) = (None, true);
                 each(number, event);
             }
+            Ok(_) => return wrong((number, serde_json::Error::custom("no process has begun before it"))),
+            Err(source) if !starts && !begun => return wrong((number, source)),
             Err(source) => cut = Some((number, source)),
         }
     }
@@ -149,7 +158,27 @@ mod tests {
             left.push(started());
             assert_eq!(events(&path).unwrap(), left, "cut at byte {cut}");
         }
-        std::fs::write(&path, b"{}\n\"removed\"\n").unwrap();
-        assert!(events(&path).unwrap_err().to_string().contains("trace.jsonl:1: "));
+    }
+
+    #[test]
+    fn lines_that_no_kill_explains_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("trace.jsonl");
+        let start = serde_json::to_string(&started()).unwrap();
+        let read = |lines: &[&str]| {
+            std::fs::write(&path, lines.join("\n")).unwrap();
+            events(&path).map(|events| events.len()).map_err(|error| error.to_string())
+        };
+        assert_eq!(read(&[&start, "{\"rep", "{\"star", "", &start, "\"removed\"", "{\"sync"]), Ok(3));
+        for (lines, wrong) in [
+            (&["{}", "\"removed\""][..], "trace.jsonl:1: "),
+            (&["\"removed\"", &start], "trace.jsonl:1: no process has begun before it"),
+            (&[&start, "{}", "\"removed\""], "trace.jsonl:2: "),
+            (&[&start, "{\"rep", "{\"synced\":", &start], "trace.jsonl:2: "),
+            (&[&start, "{\"rep", "{\"synced\":"], "trace.jsonl:2: "),
+        ] {
+            let error = read(lines).unwrap_err();
+            assert!(error.contains(wrong), "{lines:?}: {error}");
+        }
     }
 }
