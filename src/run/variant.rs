@@ -201,7 +201,8 @@ impl VariantRun<'_> {
         if !self.experiment.spec.cluster.invariants {
             return Ok(());
         }
-        let invariants = paxos::validate(&self.folder, self.plan.nodes.iter().map(String::as_str));
+        let invariants =
+            paxos::validate(&self.folder, self.plan.nodes.iter().map(String::as_str), &self.plan.spares);
         let unreadable = |error: TraceError| Failure::bench("the traces of the nodes", error.to_string());
         log.invariants(invariants.map_err(unreadable)?);
         Ok(())

@@ -89,7 +89,8 @@ impl<'a> World<'a> {
         let events = std::mem::take(self.load.events());
         self.log.complete = self.broken.is_none();
         self.log.stopped.clone_from(&self.broken);
-        self.log.invariants = Some(Invariants { steps: self.steps, traced: false, broken: self.broken });
+        self.log.invariants =
+            Some(Invariants { steps: self.steps, broken: self.broken, ..Invariants::default() });
         (events, self.log, self.watch)
     }
 

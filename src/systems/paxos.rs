@@ -16,19 +16,20 @@ fn trace_path(folder: &Path, node: &str) -> PathBuf {
     folder.join("nodes").join(node).join("trace.jsonl")
 }
 
-/// Checks the protocol's invariants over the traces of these nodes.
+/// Checks the protocol's invariants over the traces of these nodes. A spare node may never become a member.
 ///
 /// # Errors
 /// When a trace cannot be read.
 pub(crate) fn validate<'a>(
     folder: &Path,
     nodes: impl Iterator<Item = &'a str>,
+    spares: &[String],
 ) -> Result<report::Invariants, TraceError> {
-    let (mut invariants, mut shown) = (Invariants::default(), String::new());
+    let (mut invariants, mut shown, mut untraced) = (Invariants::default(), String::new(), Vec::new());
     for node in nodes {
         let path = trace_path(folder, node);
-        // A spare node that never became a member has none.
         if !path.exists() {
+            untraced.extend((!spares.iter().any(|spare| spare == node)).then(|| node.to_owned()));
             continue;
         }
         trace::read(&path, |line, event| {
@@ -39,7 +40,8 @@ pub(crate) fn validate<'a>(
         })?;
     }
     let steps = invariants.events();
-    Ok(report::Invariants { steps, traced: true, broken: invariants.finish().map(|broken| broken + &shown) })
+    let broken = invariants.finish().map(|broken| broken + &shown);
+    Ok(report::Invariants { steps, traced: true, untraced, broken })
 }
 
 /// Writes a node's configuration, and returns the command that starts it.

@@ -208,6 +208,9 @@ pub struct Invariants {
     /// Whether they were checked over traces.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub traced: bool,
+    /// Members that left no trace.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub untraced: Vec<String>,
     /// The first one that was broken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub broken: Option<String>,
