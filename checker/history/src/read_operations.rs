@@ -222,7 +222,9 @@ mod tests {
             time += 1;
             let event =
                 format!(r#""time":{time},"process":{process},"type":"{kind}","f":"txn","value":[{value}]"#);
-            file.push_str(&format!("{{{event}}}\n"));
+            file.push('{');
+            file.push_str(&event);
+            file.push_str("}\n");
         };
         let pairs = requests.iter().flat_map(|request| answers.map(|answer| (*request, answer)));
         for (number, (request, answer)) in pairs.enumerate() {

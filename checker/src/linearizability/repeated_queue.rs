@@ -9,12 +9,12 @@
 //! configuration that failed once is not entered again.
 //!
 //! *Why it is right*: let E be the chosen order of enqueues and D that of dequeues and peeks, each respecting real time.
-//! In an order of all operations, those of D also follow the enqueue of their element. That cannot be if an operation of D
-//! completes before the enqueue of its element, or of an earlier one, begins; these choices are left out. Nothing else
-//! stands in the way: a cycle of E, D and real time would have two edges of real time, d before e and f before c, with
-//! e not behind f in E and c not behind d in D. If d completes first, it precedes c, against D; if f does, it precedes e,
-//! against E. An operation that found nothing cuts E and D into parts of which one precedes the other as a whole, which
-//! is looked at where it is chosen.
+//! In an order of all operations, those of D also follow the enqueue of their element. That cannot be if an operation
+//! of D completes before the enqueue of its element, or of an earlier one, begins; these choices are left out. Nothing
+//! else stands in the way: a cycle of E, D and real time would have two edges of real time, d before e and f before c,
+//! with e not behind f in E and c not behind d in D. If d completes first, it precedes c, against D; if f does, it
+//! precedes e, against E. An operation that found nothing cuts E and D into parts of which one precedes the other as a
+//! whole, which is looked at where it is chosen.
 //!
 //! *Cost*: exponential in the number of concurrent operations in the worst case, near-linear in the length of the
 //! history at fixed concurrency.
@@ -293,9 +293,9 @@ impl Search {
         choices
     }
 
-    /// What may come while an element is at the head: of the operations that find it, the one that completes first. Another one
-    /// that begins earlier may come instead, as long as some operation finds nothing later: the first might be chosen
-    /// too early for that one.
+    /// What may come while an element is at the head: of the operations that find it, the one that completes first.
+    /// Another one that begins earlier may come instead, as long as some operation finds nothing later: the first might
+    /// be chosen too early for that one.
     fn choices_at_head(&self, position: &Position, element: u32) -> Vec<Choice> {
         let due = self.first_due(position, &LEAVING);
         let harmless = match self.due(position, Kind::Empty) {

@@ -372,7 +372,7 @@ fn edges(graph: &Graph, way: &[Hop]) -> Vec<Edge> {
         match edges.last_mut() {
             Some(last) if passing => last.to = link.to,
             Some(_) | None => {
-                edges.push(Edge { from: *from, to: link.to, kind: link.kind(), why: link.why() })
+                edges.push(Edge { from: *from, to: link.to, kind: link.kind(), why: link.why() });
             }
         }
         passing = graph.nodes[link.to as usize] != Node::Transaction;
