@@ -27,6 +27,8 @@ enum Load {
     RegisterEdn,
     /// Transactions read a list and append to it; a list ends at this many elements.
     Lists(usize),
+    /// The same with registers: a transaction reads what the last one wrote, and writes.
+    Registers(usize),
 }
 
 /// The bytes of a history that is made while it is read. In each round every client begins an operation, then every
@@ -41,7 +43,11 @@ struct Generated {
 
 impl Generated {
     fn new(load: Load, operations: usize) -> Self {
-        let model = if load == Load::Register { "register" } else { "list-append" };
+        let model = match load {
+            Load::Register | Load::RegisterEdn => "register",
+            Load::Lists(_) => "list-append",
+            Load::Registers(_) => "rw-register",
+        };
         let mut line = format!(
             r#"{{"history":1,"spec":"large","variant":"main","model":"{model}","seed":7,"started":"2026-11-23T10:00:00Z"}}"#
         );
@@ -76,6 +82,7 @@ impl Generated {
                 return;
             }
             Load::Lists(length) => lists(round, client, begins, length),
+            Load::Registers(writes) => registers(round, client, begins, writes),
         };
         let (kind, more) = if begins {
             ("invoke", format!(r#","client":{client},"node":"n1","phase":"load""#))
@@ -116,6 +123,16 @@ fn lists(round: usize, client: usize, begins: bool, length: usize) -> String {
     format!(r#""f":"txn","value":[["r",{key},{found}],["append",{key},{round}]]"#).replace(", ", ",")
 }
 
+fn registers(round: usize, client: usize, begins: bool, writes: usize) -> String {
+    let key = round / writes * CLIENTS + client;
+    let found = match round % writes {
+        nth if nth > 0 && !begins => format!("{}", (round - 1) * CLIENTS + client),
+        _ => "null".to_owned(),
+    };
+    let value = round * CLIENTS + client;
+    format!(r#""f":"txn","value":[["r",{key},{found}],["w",{key},{value}]]"#)
+}
+
 impl Read for Generated {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         if self.at == self.line.len() {
@@ -152,6 +169,7 @@ struct Bounds {
 
 const REGISTER: Bounds = Bounds { in_columns: 64, at_the_peak: 160 };
 const LISTS: Bounds = Bounds { in_columns: 200, at_the_peak: 600 };
+const REGISTERS: Bounds = Bounds { in_columns: 100, at_the_peak: 450 };
 
 /// What it may hold beside them, however short the history.
 const BESIDE: usize = 8 << 20;
@@ -161,7 +179,9 @@ fn judged_within_its_memory(load: Load, count: usize, bounds: &Bounds) {
     let measurement = Measurement::begin();
     let file = Generated::new(load, count);
     let operations: Operations = match load {
-        Load::Register | Load::Lists(_) => read_operations(BufReader::new(file)).unwrap().operations,
+        Load::Register | Load::Lists(_) | Load::Registers(_) => {
+            read_operations(BufReader::new(file)).unwrap().operations
+        }
         Load::RegisterEdn => {
             let read = formats::read_operations(file, "history.edn", &formats::Options::default());
             read.expect("nothing about it is unusual").take_operations().unwrap()
@@ -176,8 +196,10 @@ fn judged_within_its_memory(load: Load, count: usize, bounds: &Bounds) {
                 "{verdict:?}"
             );
         }
-        Load::Lists(_) => {
-            let verdict = transactions::check(&operations, &Options::new(Workload::ListAppend));
+        Load::Lists(_) | Load::Registers(_) => {
+            let lists = matches!(load, Load::Lists(_));
+            let workload = if lists { Workload::ListAppend } else { Workload::RwRegister };
+            let verdict = transactions::check(&operations, &Options::new(workload));
             assert_eq!((verdict.answer, verdict.transactions), (Answer::Valid, count));
         }
     }
@@ -203,6 +225,11 @@ fn memory_follows_the_number_of_transactions() {
 }
 
 #[test]
+fn memory_follows_the_number_of_transactions_on_registers() {
+    judged_within_its_memory(Load::Registers(32), 40_000, &REGISTERS);
+}
+
+#[test]
 #[ignore = "takes half a minute without optimisation"]
 fn ten_million_operations_fit_too() {
     judged_within_its_memory(Load::Register, 10_000_000, &REGISTER);
@@ -212,4 +239,10 @@ fn ten_million_operations_fit_too() {
 #[ignore = "takes half a minute without optimisation"]
 fn million_transactions_fit_too() {
     judged_within_its_memory(Load::Lists(32), 1_000_000, &LISTS);
+}
+
+#[test]
+#[ignore = "takes half a minute without optimisation"]
+fn million_transactions_on_registers_fit_too() {
+    judged_within_its_memory(Load::Registers(32), 1_000_000, &REGISTERS);
 }

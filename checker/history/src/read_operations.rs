@@ -200,6 +200,44 @@ mod tests {
     }
 
     #[test]
+    fn requests_stay_what_they_were_when_answers_take_their_place() {
+        let requests = [
+            r#"["w","x",1],["r","y",null]"#,
+            r#"["r","y",null],["r","x",null],["w","y",2]"#,
+            r#"["r","y"],["w","x",3]"#,
+            r#"["r","y",4],["w","x",4]"#,
+            r#"["r","y",null],["append","x",5]"#,
+        ];
+        let answers = [
+            r#"["w","x",1],["r","y",7]"#,
+            r#"["r","y",null],["r","x",1.5],["w","y",2]"#,
+            r#"["r","y",8],["w","x",3]"#,
+            r#"["r","y",4],["w","x",4],["r","y",9]"#,
+            r#"["r","y",[1,2]],["append","x",5]"#,
+            r#"["r","y",null],["w","x",6]"#,
+        ];
+        let mut file = format!("{HEADER}\n");
+        let mut time = 0;
+        let mut add = |process: usize, kind: &str, value: &str| {
+            time += 1;
+            let event =
+                format!(r#""time":{time},"process":{process},"type":"{kind}","f":"txn","value":[{value}]"#);
+            file.push('{');
+            file.push_str(&event);
+            file.push_str("}\n");
+        };
+        let pairs = requests.iter().flat_map(|request| answers.map(|answer| (*request, answer)));
+        for (number, (request, answer)) in pairs.enumerate() {
+            // Every other answer does not follow its request at once.
+            add(2 * number, "invoke", request);
+            add(2 * number + 1, "invoke", request);
+            add(2 * number, if number % 7 == 6 { "fail" } else { "ok" }, answer);
+            add(2 * number + 1, if number % 5 == 4 { "info" } else { "ok" }, answer);
+        }
+        both(file.as_bytes());
+    }
+
+    #[test]
     fn long_numbers_are_left_to_others() {
         let line = r#"{"time":1,"process":0,"type":"invoke","f":"write","value":18446744073709551616}"#;
         let error = read_operations(format!("{HEADER}\n{line}\n").as_bytes()).unwrap_err();

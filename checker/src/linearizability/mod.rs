@@ -38,6 +38,7 @@ mod object;
 mod objects;
 mod read_registers;
 mod registers;
+mod repeated_queue;
 mod specification;
 #[cfg(test)]
 mod tests;

@@ -71,10 +71,12 @@ struct Search<'g> {
 
 impl Search<'_> {
     fn from(&mut self, root: u32) {
-        let mut path = vec![(root, self.open(root))];
-        while let Some((node, next)) = path.last_mut() {
+        self.open(root);
+        let graph = self.graph;
+        let mut path = vec![(root, graph.links(root).iter())];
+        while let Some((node, links)) = path.last_mut() {
             let node = *node;
-            if *next == self.graph.range(node).end {
+            let Some(link) = links.next() else {
                 path.pop();
                 if let Some((above, _)) = path.last() {
                     let low = self.low[node as usize];
@@ -83,15 +85,13 @@ impl Search<'_> {
                 }
                 self.close(node);
                 continue;
-            }
-            let link = self.graph.link(*next);
-            *next += 1;
-            if link.kind & self.mask == 0 {
+            };
+            if link.kind() & self.mask == 0 {
                 continue;
             }
             if self.index[link.to as usize] == NONE {
-                let first = self.open(link.to);
-                path.push((link.to, first));
+                self.open(link.to);
+                path.push((link.to, graph.links(link.to).iter()));
             } else if self.found.of[link.to as usize] == NONE {
                 let seen = self.index[link.to as usize];
                 let low = &mut self.low[node as usize];
@@ -100,13 +100,12 @@ impl Search<'_> {
         }
     }
 
-    /// Numbers the node and returns where its links begin.
-    fn open(&mut self, node: u32) -> usize {
+    /// Numbers the node.
+    fn open(&mut self, node: u32) {
         self.index[node as usize] = self.next_index;
         self.low[node as usize] = self.next_index;
         self.next_index += 1;
         self.stack.push(node);
-        self.graph.range(node).start
     }
 
     fn close(&mut self, node: u32) {

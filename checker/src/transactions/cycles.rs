@@ -18,7 +18,7 @@
 use super::anomaly::{Cycle, Name, Order};
 use super::components::{Components, components};
 use super::consistency::Excluded;
-use super::graph::{Graph, Link, Node, kind};
+use super::graph::{Graph, Node, kind};
 use super::parse::{NONE, small};
 use super::path::{EdgeBudget, Goal, Ground, Hop, Walker, never_twice};
 use crate::limits::Limits;
@@ -152,7 +152,7 @@ impl<'r> Part<'r> {
         let indexes = &*indexes;
         let edges = outside.iter().enumerate().flat_map(|(index, node)| {
             let inside = whole.links(*node).iter().filter(|link| components.together(*node, link.to));
-            inside.map(move |link| (small(index), Link { to: indexes[link.to as usize], ..*link }))
+            inside.map(move |link| (small(index), link.leading_to(indexes[link.to as usize])))
         });
         let nodes = outside.iter().map(|node| whole.nodes[*node as usize]).collect();
         let graph = Graph::new(nodes, edges);
@@ -341,11 +341,10 @@ fn shortest(
     }
     budget.refill(closing.certain && limit == u32::MAX);
     for from in scc {
-        for index in graph.range(*from) {
-            let link = graph.link(index);
+        for (index, link) in (0..).zip(graph.links(*from)) {
             let inside = ground.within[link.to as usize] == ground.within[*from as usize];
             let returns = ground.above.is_none_or(|order| order[link.to as usize] >= order[*from as usize]);
-            if link.kind & closing.first == 0 || !inside || !returns {
+            if link.kind() & closing.first == 0 || !inside || !returns {
                 continue;
             }
             let goal = Goal { node: *from, over: closing.over };
@@ -353,7 +352,7 @@ fn shortest(
                 if best.is_none() {
                     budget.refill(false);
                 }
-                limit = small(way.iter().filter(|hop| graph.link(hop.1).kind != kind::PASS).count());
+                limit = small(way.iter().filter(|hop| graph.link(hop.0, hop.1).kind() != kind::PASS).count());
                 best = Some(std::iter::once((*from, index)).chain(way).collect());
             }
             if limit <= 1 || budget.empty() {
@@ -369,10 +368,12 @@ fn edges(graph: &Graph, way: &[Hop]) -> Vec<Edge> {
     let mut edges: Vec<Edge> = Vec::new();
     let mut passing = false;
     for (from, index) in way {
-        let link = graph.link(*index);
+        let link = graph.link(*from, *index);
         match edges.last_mut() {
             Some(last) if passing => last.to = link.to,
-            Some(_) | None => edges.push(Edge { from: *from, to: link.to, kind: link.kind, why: link.why }),
+            Some(_) | None => {
+                edges.push(Edge { from: *from, to: link.to, kind: link.kind(), why: link.why() });
+            }
         }
         passing = graph.nodes[link.to as usize] != Node::Transaction;
     }

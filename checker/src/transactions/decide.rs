@@ -44,7 +44,7 @@ impl<'a> Analysis<'a> {
 
     /// Transactions and keys.
     pub(super) fn size(&self) -> (usize, usize) {
-        (self.transactions().txns.len(), self.transactions().keys.len())
+        (self.transactions().len(), self.transactions().keys.len())
     }
 
     fn transactions(&self) -> &Transactions<'a> {
@@ -187,8 +187,7 @@ impl<'a> Analysis<'a> {
 /// The edges of pairs.
 fn links(missed: &[Missed]) -> Vec<(u32, Link)> {
     let pairs = (0..).zip(missed).filter(|(_, missed)| missed.instead != NONE);
-    let link =
-        |(why, missed): (u32, &Missed)| (missed.writer, Link { to: missed.instead, kind: kind::VIEW, why });
+    let link = |(why, missed): (u32, &Missed)| (missed.writer, Link::new(missed.instead, kind::VIEW, why));
     pairs.map(link).collect()
 }
 
@@ -206,8 +205,7 @@ fn words(observed: &Observed<'_, '_>, view: View, missed: &Missed, writer: &str,
         };
     }
     let read = observed.reads[missed.read as usize];
-    let reader = transactions.txns[read.txn as usize].operation;
-    let key = transactions.shown_key(read.key);
+    let key = transactions.shown_key(read.key());
     let had_to = match view {
         View::Monotonic => "had read from it before",
         View::Atomic => "read from it, too",
@@ -221,6 +219,7 @@ fn words(observed: &Observed<'_, '_>, view: View, missed: &Missed, writer: &str,
     if missed.instead == NONE {
         format!("{instead} read key {key} as it was at first, which {writer} wrote, and {instead} {had_to}")
     } else {
+        let reader = read.txn;
         format!("{writer} wrote key {key}; operation {reader} {had_to}, and read what {instead} wrote")
     }
 }

@@ -37,7 +37,7 @@ impl Findings {
         if self.shown.get(&name).is_none_or(|shown| shown.len() < SHOWN) {
             let (txns, summary) = words();
             let explanation = introduced(transactions, &txns);
-            self.push(transactions, name, &txns, summary, (explanation, Vec::new()));
+            self.push(name, &txns, summary, (explanation, Vec::new()));
         }
     }
 
@@ -52,7 +52,7 @@ impl Findings {
         let (txns, summary, proof) = words();
         let mut explanation = introduced(transactions, &txns);
         explanation.extend(proof);
-        self.push(transactions, name, &txns, summary, (explanation, Vec::new()));
+        self.push(name, &txns, summary, (explanation, Vec::new()));
     }
 
     /// Counts a cycle; `because` says why the first of two transactions, given by name, precedes the second.
@@ -77,15 +77,13 @@ impl Findings {
             let (from, to) = (called[index].as_str(), called[(index + 1) % called.len()].as_str());
             let why = match edge.kind {
                 kind::PROCESS => {
-                    let who = transactions.who(&transactions.txns[edge.from as usize]);
+                    let who = transactions.who(edge.from);
                     format!("{who} issued {from}, then {to}")
                 }
                 kind::REAL_TIME => {
-                    let [first, second] = [edge.from, edge.to].map(|txn| &transactions.txns[txn as usize]);
-                    format!(
-                        "{from} completed (event {}) before {to} was invoked (event {})",
-                        first.completed, second.invoked
-                    )
+                    let (completed, invoked) =
+                        (transactions.completed(edge.from), transactions.invoked(edge.to));
+                    format!("{from} completed (event {completed}) before {to} was invoked (event {invoked})")
                 }
                 _ => because(edge, from, to),
             };
@@ -102,7 +100,7 @@ impl Findings {
                 called.len()
             ),
         };
-        self.push(transactions, name, &txns, summary, (explanation, dependencies));
+        self.push(name, &txns, summary, (explanation, dependencies));
     }
 
     fn count(&mut self, name: Name) {
@@ -117,14 +115,12 @@ impl Findings {
 
     fn push(
         &mut self,
-        transactions: &Transactions<'_>,
         name: Name,
         txns: &[u32],
         summary: String,
         (explanation, edges): (Vec<String>, Vec<Dependency>),
     ) {
-        let operations: Vec<usize> =
-            txns.iter().map(|txn| transactions.txns[*txn as usize].operation as usize).collect();
+        let operations: Vec<usize> = txns.iter().map(|txn| *txn as usize).collect();
         let shown = self.shown.entry(name).or_default();
         let anomaly = Anomaly { name, operations, summary, explanation, edges };
         let index = shown.partition_point(|other| other.operations.len() <= anomaly.operations.len());
@@ -180,10 +176,10 @@ fn introduced(transactions: &Transactions<'_>, txns: &[u32]) -> Vec<String> {
 }
 
 /// A transaction in a line: `operation 12 of process 3 (events 24 to 29): append 5 3, r 9 → [1, 2]`.
-fn in_words(transactions: &Transactions<'_>, number: u32) -> String {
+fn in_words(transactions: &Transactions<'_>, txn: u32) -> String {
     const STEPS: usize = 12;
-    let txn = &transactions.txns[number as usize];
-    let steps = transactions.steps_of(number);
+    let steps = transactions.steps_of(txn);
+    let fate = transactions.fate(txn);
     let write = match transactions.workload {
         Workload::ListAppend => "append",
         Workload::RwRegister => "w",
@@ -194,7 +190,7 @@ fn in_words(transactions: &Transactions<'_>, number: u32) -> String {
         .map(|step| {
             let key = transactions.shown_key(step.key());
             match step.access() {
-                Access::Read(read) if txn.fate == Fate::Committed => {
+                Access::Read(read) if fate == Fate::Committed => {
                     format!("r {key} → {}", transactions.shown_read(read))
                 }
                 Access::Read(_) => format!("r {key}"),
@@ -210,21 +206,16 @@ fn in_words(transactions: &Transactions<'_>, number: u32) -> String {
     if steps.len() > STEPS {
         words.push(format!("and {} more", steps.len() - STEPS));
     }
-    let fate = match txn.fate {
+    let fate = match fate {
         Fate::Committed => "",
         Fate::Failed => " (failed)",
         Fate::Unknown => " (info)",
     };
-    let events = match txn.completed {
-        NONE => format!("event {}", txn.invoked),
-        completed => format!("events {} to {completed}", txn.invoked),
+    let invoked = transactions.invoked(txn);
+    let events = match transactions.completed(txn) {
+        NONE => format!("event {invoked}"),
+        completed => format!("events {invoked} to {completed}"),
     };
-    let object = transactions.objects[txn.object as usize];
-    let object = object.map_or_else(String::new, |key| format!(" on object {key}"));
-    format!(
-        "operation {} of {} ({events}){fate}{object}: {}",
-        txn.operation,
-        transactions.who(txn),
-        words.join(", ")
-    )
+    let object = transactions.object(txn).map_or_else(String::new, |key| format!(" on object {key}"));
+    format!("operation {txn} of {} ({events}){fate}{object}: {}", transactions.who(txn), words.join(", "))
 }

@@ -42,13 +42,36 @@ struct Edge {
     link: Link,
 }
 
-/// An edge without its source.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+/// An edge without its source. Links are ordered by their targets, then by their kinds.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Link {
     pub(super) to: u32,
-    pub(super) kind: u8,
-    /// An element for WW and WR, a key for the RW kinds.
-    pub(super) why: u32,
+    /// Which bit its kind is, above [`WHY_BITS`](Self::WHY_BITS) bits for why it is there.
+    label: u32,
+}
+
+impl Link {
+    const WHY_BITS: u32 = 29;
+
+    /// A link of one kind. Why it is there is an element for WW and WR, a key for the RW kinds.
+    pub(super) fn new(to: u32, kind: u8, why: u32) -> Self {
+        debug_assert!(kind.is_power_of_two(), "a link has one kind");
+        assert!(why >> Self::WHY_BITS == 0, "a history has fewer than 500 million values");
+        Self { to, label: kind.trailing_zeros() << Self::WHY_BITS | why }
+    }
+
+    pub(super) fn kind(self) -> u8 {
+        1 << (self.label >> Self::WHY_BITS)
+    }
+
+    pub(super) fn why(self) -> u32 {
+        self.label & ((1 << Self::WHY_BITS) - 1)
+    }
+
+    /// The same link to another node.
+    pub(super) fn leading_to(self, to: u32) -> Self {
+        Self { to, ..self }
+    }
 }
 
 /// A graph that is being built.
@@ -59,7 +82,7 @@ pub(super) struct Builder {
     buckets: Vec<Vec<Edge>>,
 }
 
-/// Nodes whose edges are sorted together: what they take fits in a cache, and is freed before the next ones are sorted.
+/// Nodes whose edges stand together: what sorting them takes fits in a cache, and is freed before the next ones are sorted.
 const BUCKET: usize = 1 << 16;
 
 impl Builder {
@@ -80,7 +103,7 @@ impl Builder {
 
     pub(super) fn edge(&mut self, from: u32, to: u32, kind: u8, why: u32) {
         debug_assert_ne!(from, to, "a transaction does not depend on itself");
-        self.add(from, Link { to, kind, why });
+        self.add(from, Link::new(to, kind, why));
     }
 
     fn add(&mut self, from: u32, link: Link) {
@@ -93,42 +116,56 @@ impl Builder {
 
     /// Sorts the edges by their sources.
     pub(super) fn finish(self) -> Graph {
-        let Self { nodes, buckets } = self;
-        let mut starts = vec![0u32; nodes.len() + 1];
-        let mut links = Vec::with_capacity(buckets.iter().map(Vec::len).sum());
-        let mut next: Vec<usize> = Vec::with_capacity(BUCKET);
-        let mut buckets = buckets.into_iter();
-        for first in (0..nodes.len()).step_by(BUCKET) {
-            let edges = buckets.next().unwrap_or_default();
-            for edge in &edges {
-                starts[edge.from as usize + 1] += 1;
-            }
-            let mut end = links.len();
-            next.clear();
-            for count in starts[first + 1..].iter_mut().take(BUCKET) {
-                next.push(end);
-                end += *count as usize;
-                *count = small(end);
-            }
-            links.resize(end, Link { to: 0, kind: 0, why: 0 });
-            for edge in edges {
-                let index = &mut next[edge.from as usize - first];
-                links[*index] = edge.link;
-                *index += 1;
-            }
-        }
-        let mut graph = Graph { nodes, starts, links };
-        graph.tidy();
-        graph
+        let Self { nodes, mut buckets } = self;
+        buckets.resize_with(nodes.len().div_ceil(BUCKET), Vec::new);
+        let mut ends = Vec::with_capacity(nodes.len());
+        let links = buckets.into_iter().map(|edges| {
+            let nodes = BUCKET.min(nodes.len() - ends.len());
+            sorted(&edges, nodes, &mut ends)
+        });
+        Graph { links: links.collect(), nodes, ends }
     }
 }
 
-/// A graph whose edges lie in one array, sorted by source.
+/// The links of a bucket of nodes, tidied. Adds where those of each node end.
+fn sorted(edges: &[Edge], nodes: usize, ends: &mut Vec<u32>) -> Vec<Link> {
+    let first = ends.len();
+    let mut next = vec![0u32; nodes + 1];
+    for edge in edges {
+        next[edge.from as usize - first + 1] += 1;
+    }
+    for node in 0..nodes {
+        next[node + 1] += next[node];
+    }
+    let mut links = vec![Link::default(); edges.len()];
+    for edge in edges {
+        let index = &mut next[edge.from as usize - first];
+        links[*index as usize] = edge.link;
+        *index += 1;
+    }
+    // Each now says where its node's links end.
+    next.truncate(nodes);
+    let (mut start, mut kept) = (0, 0);
+    for end in next {
+        let own = tidy(&mut links[start..end as usize]);
+        links.copy_within(start..start + own, kept);
+        kept += own;
+        ends.push(small(kept));
+        start = end as usize;
+    }
+    links.truncate(kept);
+    links.shrink_to_fit();
+    links
+}
+
+/// A graph whose edges are sorted by their sources.
 #[derive(Debug)]
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
-    starts: Vec<u32>,
-    links: Vec<Link>,
+    /// By node: where its links end among those of its bucket.
+    ends: Vec<u32>,
+    /// The links of each bucket of nodes.
+    links: Vec<Vec<Link>>,
 }
 
 impl Graph {
@@ -140,53 +177,38 @@ impl Graph {
         builder.finish()
     }
 
-    /// Tidies the links of each node.
-    fn tidy(&mut self) {
-        let mut kept = 0;
-        let mut start = 0;
-        for node in 0..self.nodes.len() {
-            let end = self.starts[node + 1] as usize;
-            let links = &mut self.links[start..end];
-            let own = tidy(links);
-            self.links.copy_within(start..start + own, kept);
-            kept += own;
-            self.starts[node + 1] = small(kept);
-            start = end;
-        }
-        self.links.truncate(kept);
-        self.links.shrink_to_fit();
-    }
-
     /// The edges of some kinds, and others.
     pub(super) fn with(&self, kinds: u8, mut others: Vec<(u32, Link)>) -> Self {
         others.sort_unstable();
         let mut others = others.into_iter().peekable();
-        let mut links: Vec<Link> = Vec::with_capacity(self.links.len());
-        let mut starts = vec![0];
-        starts.reserve_exact(self.nodes.len());
-        for node in 0..small(self.nodes.len()) {
-            let start = links.len();
-            links.extend(self.links(node).iter().filter(|link| link.kind & kinds != 0));
-            while let Some((_, link)) = others.next_if(|(from, _)| *from == node) {
-                links.push(link);
+        let mut ends = Vec::with_capacity(self.nodes.len());
+        let mut all = Vec::with_capacity(self.links.len());
+        for (first, old) in (0..self.nodes.len()).step_by(BUCKET).zip(&self.links) {
+            let mut links: Vec<Link> = Vec::with_capacity(old.len());
+            for node in small(first)..small(self.nodes.len().min(first + BUCKET)) {
+                let start = links.len();
+                links.extend(self.links(node).iter().filter(|link| link.kind() & kinds != 0));
+                while let Some((_, link)) = others.next_if(|(from, _)| *from == node) {
+                    links.push(link);
+                }
+                let own = tidy(&mut links[start..]);
+                links.truncate(start + own);
+                ends.push(small(links.len()));
             }
-            let own = tidy(&mut links[start..]);
-            links.truncate(start + own);
-            starts.push(small(links.len()));
+            all.push(links);
         }
-        Self { nodes: self.nodes.clone(), starts, links }
+        Self { nodes: self.nodes.clone(), ends, links: all }
     }
 
     pub(super) fn links(&self, node: u32) -> &[Link] {
-        &self.links[self.range(node)]
+        let node = node as usize;
+        let start = if node.is_multiple_of(BUCKET) { 0 } else { self.ends[node - 1] };
+        &self.links[node / BUCKET][start as usize..self.ends[node] as usize]
     }
 
-    pub(super) fn range(&self, node: u32) -> std::ops::Range<usize> {
-        self.starts[node as usize] as usize..self.starts[node as usize + 1] as usize
-    }
-
-    pub(super) fn link(&self, index: usize) -> Link {
-        self.links[index]
+    /// One link of a node, by its index there.
+    pub(super) fn link(&self, node: u32, index: u32) -> Link {
+        self.links(node)[index as usize]
     }
 
     pub(super) fn len(&self) -> usize {
@@ -202,8 +224,8 @@ fn tidy(links: &mut [Link]) -> usize {
     for index in 0..links.len() {
         let link = links[index];
         let last = kept.checked_sub(1).map(|last| links[last]);
-        let repeats =
-            last.is_some_and(|last| last.to == link.to && (last.kind == link.kind || is_weaker(last, link)));
+        let repeats = last
+            .is_some_and(|last| last.to == link.to && (last.kind() == link.kind() || is_weaker(last, link)));
         if !repeats {
             links[kept] = link;
             kept += 1;
@@ -214,7 +236,7 @@ fn tidy(links: &mut [Link]) -> usize {
 
 /// Whether the second link says less than the first to the same node.
 fn is_weaker(first: Link, second: Link) -> bool {
-    first.kind & kind::DATA != 0 && second.kind & (kind::DATA | kind::RW_IN_TIME) != 0
+    first.kind() & kind::DATA != 0 && second.kind() & (kind::DATA | kind::RW_IN_TIME) != 0
 }
 
 #[cfg(test)]
@@ -235,7 +257,7 @@ mod tests {
             graph.edge(0, to, kind, 0);
         }
         let graph = graph.finish();
-        let links: Vec<_> = graph.links(0).iter().map(|link| (link.to, link.kind)).collect();
+        let links: Vec<_> = graph.links(0).iter().map(|link| (link.to, link.kind())).collect();
         assert_eq!(links, [(1, kind::WR), (1, kind::PROCESS), (2, kind::RW)]);
         assert!(graph.links(1).is_empty() && graph.links(2).is_empty());
     }

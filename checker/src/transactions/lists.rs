@@ -30,6 +30,20 @@ impl<T: Copy + Default> Lists<T> {
         Self { starts, items: all }
     }
 
+    /// Lists of items that come in the order of their owners. They take the place of the pairs.
+    pub(super) fn in_order(owners: usize, items: Vec<(u32, T)>) -> Self {
+        let mut starts = vec![0u32; owners + 1];
+        for (owner, _) in &items {
+            starts[*owner as usize + 1] += 1;
+        }
+        for owner in 0..owners {
+            starts[owner + 1] += starts[owner];
+        }
+        let mut items: Vec<T> = items.into_iter().map(|(_, item)| item).collect();
+        items.shrink_to_fit();
+        Self { starts, items }
+    }
+
     /// How many items there are.
     pub(super) fn count(&self) -> usize {
         self.items.len()
@@ -65,5 +79,7 @@ mod tests {
         let all: Vec<&[char]> = (0..4).map(|owner| lists.of(owner)).collect();
         assert_eq!(all, [&['b'][..], &['e'], &['a', 'c', 'f'], &['d']]);
         assert!(Lists::<u32>::new(1, std::iter::empty()).of(0).is_empty());
+        let same = Lists::in_order(4, lists.iter().collect());
+        assert!((0..4).all(|owner| same.of(owner) == lists.of(owner)));
     }
 }

@@ -6,11 +6,29 @@ use super::parse::Transactions;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Seen {
     pub(super) txn: u32,
-    pub(super) key: u32,
+    /// The key, with the mark [`LATER`](Self::LATER) if the transaction had accessed it before.
+    key: u32,
     /// The element, or [`NONE`](super::parse::NONE) for what was there at first.
     pub(super) version: u32,
+}
+
+impl Seen {
+    const LATER: u32 = 1 << 31;
+
+    /// A read of a key; `first` says whether it is the transaction's first access to the key.
+    pub(super) fn new(txn: u32, key: u32, version: u32, first: bool) -> Self {
+        debug_assert!(key < Self::LATER, "steps have smaller keys, too");
+        Self { txn, key: if first { key } else { key | Self::LATER }, version }
+    }
+
+    pub(super) fn key(self) -> u32 {
+        self.key & !Self::LATER
+    }
+
     /// Whether it is the transaction's first access to the key.
-    pub(super) first: bool,
+    pub(super) fn first(self) -> bool {
+        self.key & Self::LATER == 0
+    }
 }
 
 /// A read of a value that several transactions may have written.

@@ -26,32 +26,13 @@ pub(super) enum Fate {
     Unknown,
 }
 
-#[derive(Debug)]
-pub(super) struct Txn {
-    /// Its index among the operations.
-    pub(super) operation: u32,
-    pub(super) process: u64,
-    /// The object that it is of, by number: all that operations with one key act on. Keys of different objects have
-    /// nothing to do with each other.
-    pub(super) object: u32,
-    pub(super) fate: Fate,
-    /// Where its micro-operations begin and end.
-    steps: (u32, u32),
-    /// The index of the event that began it.
-    pub(super) invoked: u32,
-    /// That of the event that ended it; [`NONE`] if it never completed.
-    pub(super) completed: u32,
-}
-
-impl Txn {
-    /// Whose order it belongs to: that of a process on one object.
-    pub(super) fn session(&self) -> (u64, u32) {
-        (self.process, self.object)
-    }
-
-    /// The indexes of its micro-operations.
-    pub(super) fn steps(&self) -> Range<usize> {
-        self.steps.0 as usize..self.steps.1 as usize
+impl Fate {
+    fn of(kind: Kind) -> Self {
+        match kind {
+            Kind::Ok => Self::Committed,
+            Kind::Fail => Self::Failed,
+            Kind::Info | Kind::Invoke => Self::Unknown,
+        }
     }
 }
 
@@ -125,15 +106,19 @@ pub(super) struct Twice {
     pub(super) other: u32,
 }
 
-/// Everything the checks ask of a history, by number.
+/// Everything the checks ask of a history, by number. A transaction has the number of its operation.
 #[derive(Debug)]
 pub(super) struct Transactions<'a> {
     pub(super) workload: Workload,
     operations: &'a Operations,
-    pub(super) txns: Vec<Txn>,
+    /// By transaction: the object that it is of, by number: all that operations with one key act on. Keys of different
+    /// objects have nothing to do with each other.
+    object: Vec<u32>,
+    /// By transaction: where its micro-operations end.
+    ends: Vec<u32>,
     pub(super) steps: Vec<Step>,
     /// By object: the key that its operations have.
-    pub(super) objects: Vec<Option<&'a str>>,
+    objects: Vec<Option<&'a str>>,
     /// By key: what it is called.
     pub(super) keys: Vec<Atom>,
     pub(super) elements: Vec<Element>,
@@ -194,23 +179,63 @@ impl Names<'_> {
 }
 
 impl<'a> Transactions<'a> {
+    /// How many transactions there are.
+    pub(super) fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// All transactions.
+    pub(super) fn all(&self) -> Range<u32> {
+        0..small(self.len())
+    }
+
+    /// The indexes of a transaction's micro-operations.
+    pub(super) fn step_indexes(&self, txn: u32) -> Range<usize> {
+        let start = txn.checked_sub(1).map_or(0, |before| self.ends[before as usize]);
+        start as usize..self.ends[txn as usize] as usize
+    }
+
     pub(super) fn steps_of(&self, txn: u32) -> &[Step] {
-        &self.steps[self.txns[txn as usize].steps()]
+        &self.steps[self.step_indexes(txn)]
+    }
+
+    pub(super) fn process(&self, txn: u32) -> u64 {
+        self.operations.process(txn as usize)
+    }
+
+    /// Whose order a transaction belongs to: that of a process on one object.
+    pub(super) fn session(&self, txn: u32) -> (u64, u32) {
+        (self.process(txn), self.object[txn as usize])
+    }
+
+    /// The index of the event that began a transaction.
+    pub(super) fn invoked(&self, txn: u32) -> u32 {
+        small(self.operations.invoked(txn as usize))
+    }
+
+    /// The index of the event that ended a transaction that committed; [`NONE`] if it never completed.
+    pub(super) fn completed(&self, txn: u32) -> u32 {
+        let completed = self.operations.completed(txn as usize);
+        completed.filter(|_| self.fate(txn) == Fate::Committed).map_or(NONE, small)
+    }
+
+    /// The key that the operations of its object have.
+    pub(super) fn object(&self, txn: u32) -> Option<&'a str> {
+        self.objects[self.object[txn as usize] as usize]
     }
 
     /// Who issued a transaction.
-    pub(super) fn who(&self, txn: &Txn) -> String {
-        let client = self.operations.transaction(txn.operation as usize).client;
-        words::who_of(client, txn.process)
+    pub(super) fn who(&self, txn: u32) -> String {
+        let TransactionRef { client, process, .. } = self.operations.transaction(txn as usize);
+        words::who_of(client, process)
     }
 
     pub(super) fn fate(&self, txn: u32) -> Fate {
-        self.txns[txn as usize].fate
+        Fate::of(self.operations.kind(txn as usize))
     }
 
     pub(super) fn committed(&self) -> impl Iterator<Item = u32> {
-        let all = self.txns.iter().enumerate();
-        all.filter(|(_, txn)| txn.fate == Fate::Committed).map(|(index, _)| small(index))
+        self.all().filter(|txn| self.fate(*txn) == Fate::Committed)
     }
 
     pub(super) fn unclear(&self, key: u32) -> bool {
@@ -305,7 +330,7 @@ impl<'a> Transactions<'a> {
         let mut keys = self.twice.iter().flatten();
         let twice = keys.next()?;
         let element = &self.elements[twice.element as usize];
-        let [one, other] = [element.writer, twice.other].map(|txn| self.txns[txn as usize].operation);
+        let (one, other) = (element.writer, twice.other);
         let (key, value) = (self.shown_key(element.key), self.shown(element.value));
         let more = match keys.count() {
             0 => String::new(),
@@ -345,7 +370,8 @@ pub(super) fn parse(operations: &Operations, workload: Workload) -> Result<Trans
     let mut transactions = Transactions {
         workload,
         operations,
-        txns: Vec::with_capacity(operations.len()),
+        object: Vec::with_capacity(operations.len()),
+        ends: Vec::with_capacity(operations.len()),
         steps: Vec::with_capacity(steps),
         objects: Vec::new(),
         keys: Vec::new(),
@@ -358,7 +384,7 @@ pub(super) fn parse(operations: &Operations, workload: Workload) -> Result<Trans
         let operation = operations.transaction(index);
         let f = operation.f;
         parser
-            .transaction(&mut transactions, index, operation)
+            .transaction(&mut transactions, operation)
             .map_err(|what| format!("operation {index} ({f}) is no transaction: {what}"))?;
     }
     Ok(transactions)
@@ -377,14 +403,9 @@ impl<'a> Parser<'a> {
     fn transaction(
         &mut self,
         into: &mut Transactions<'a>,
-        index: usize,
         operation: TransactionRef<'a>,
     ) -> Result<(), String> {
-        let fate = match operation.kind {
-            Kind::Ok => Fate::Committed,
-            Kind::Fail => Fate::Failed,
-            Kind::Info | Kind::Invoke => Fate::Unknown,
-        };
+        let fate = Fate::of(operation.kind);
         let steps = match operation.steps {
             Steps::Packed(steps) => Some(steps),
             Steps::Other(value) => {
@@ -392,27 +413,18 @@ impl<'a> Parser<'a> {
                 None
             }
         };
-        let txn = small(into.txns.len());
-        let first = small(into.steps.len());
+        let txn = small(into.len());
         let name = operation.key;
         let object = *self.objects.entry(name).or_insert_with(|| {
             into.objects.push(name);
             small(into.objects.len() - 1)
         });
-        into.txns.push(Txn {
-            operation: small(index),
-            process: operation.process,
-            object,
-            fate,
-            steps: (first, first),
-            invoked: small(operation.invoked),
-            completed: operation.completed.filter(|_| fate == Fate::Committed).map_or(NONE, small),
-        });
+        into.object.push(object);
         for step in steps.into_iter().flatten() {
             let step = self.step(into, txn, fate, step)?;
             into.steps.push(step);
         }
-        into.txns[txn as usize].steps.1 = small(into.steps.len());
+        into.ends.push(small(into.steps.len()));
         Ok(())
     }
 
@@ -478,7 +490,7 @@ impl<'a> Parser<'a> {
                 None
             }
         };
-        let key = self.key(into, into.txns[txn as usize].object, step.key);
+        let key = self.key(into, into.object[txn as usize], step.key);
         let access = match writes {
             None => Access::Read(step.at),
             Some(value) => Access::Write(self.write(into, key, value, txn)),

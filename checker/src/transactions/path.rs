@@ -61,8 +61,8 @@ pub(super) struct Ground<'a> {
     pub(super) above: Option<&'a [u32]>,
 }
 
-/// An edge as its source and its index in the graph.
-pub(super) type Hop = (u32, usize);
+/// An edge as its source and its index among the links there.
+pub(super) type Hop = (u32, u32);
 
 /// Working memory for many searches in one graph.
 #[derive(Debug)]
@@ -109,18 +109,17 @@ impl Walker {
             if distance > self.distance[node as usize] {
                 continue;
             }
-            budget.spend(graph.range(node).len() as u64 + 1);
+            budget.spend(graph.links(node).len() as u64 + 1);
             if budget.empty() {
                 break;
             }
-            for index in graph.range(node) {
-                let link = graph.link(index);
-                if link.kind & (ground.mask | kind::PASS) == 0 {
+            for (index, link) in (0..).zip(graph.links(node)) {
+                if link.kind() & (ground.mask | kind::PASS) == 0 {
                     continue;
                 }
-                let step = u32::from(link.kind != kind::PASS);
+                let step = u32::from(link.kind() != kind::PASS);
                 if link.to == goal.node {
-                    if entering(graph, node, link.kind) & goal.over != 0 && distance + step < best {
+                    if entering(graph, node, link.kind()) & goal.over != 0 && distance + step < best {
                         best = distance + step;
                         end = Some((node, index));
                     }
@@ -181,12 +180,12 @@ pub(super) fn never_twice(graph: &Graph, data: u8, rw: u8) -> Graph {
     let nodes = graph.nodes.iter().flat_map(|node| [*node, *node]).collect();
     let edges = (0..small(graph.len())).flat_map(|from| {
         graph.links(from).iter().flat_map(move |link| {
-            let to = |after_rw: u32| super::graph::Link { to: 2 * link.to + after_rw, ..*link };
-            let two = if link.kind == kind::PASS {
+            let to = |after_rw: u32| link.leading_to(2 * link.to + after_rw);
+            let two = if link.kind() == kind::PASS {
                 [Some((2 * from, to(0))), Some((2 * from + 1, to(1)))]
-            } else if link.kind & rw != 0 {
+            } else if link.kind() & rw != 0 {
                 [Some((2 * from, to(1))), None]
-            } else if link.kind & data != 0 {
+            } else if link.kind() & data != 0 {
                 [Some((2 * from, to(0))), Some((2 * from + 1, to(0)))]
             } else {
                 [None, None]

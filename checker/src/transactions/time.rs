@@ -1,7 +1,7 @@
 //! The orders beside the data: each process's own, and real time, in linearly many edges.
 
 use super::graph::{Builder, Node, kind};
-use super::parse::{Fate, NONE, Transactions, small};
+use super::parse::{Fate, NONE, Transactions};
 use rustc_hash::FxHashMap;
 
 /// Adds both orders among the transactions that may have happened.
@@ -18,13 +18,12 @@ fn by_process(graph: &mut Builder, transactions: &Transactions<'_>, live: &[bool
 
 /// Of some transactions, each with the last that its process had issued before and that is known to have ended.
 pub(super) fn processes(transactions: &Transactions<'_>, among: &dyn Fn(u32) -> bool) -> Vec<(u32, u32)> {
-    let all = 0..small(transactions.txns.len());
-    let mut by_invocation: Vec<u32> = all.filter(|txn| among(*txn)).collect();
-    by_invocation.sort_by_key(|txn| transactions.txns[*txn as usize].invoked);
+    let mut by_invocation: Vec<u32> = transactions.all().filter(|txn| among(*txn)).collect();
+    by_invocation.sort_by_key(|txn| transactions.invoked(*txn));
     let mut last: FxHashMap<(u64, u32), u32> = FxHashMap::default();
     let mut pairs = Vec::new();
     for txn in by_invocation {
-        let process = transactions.txns[txn as usize].session();
+        let process = transactions.session(txn);
         pairs.extend(last.get(&process).map(|before| (*before, txn)));
         if transactions.fate(txn) == Fate::Committed {
             last.insert(process, txn);
@@ -38,10 +37,11 @@ pub(super) fn processes(transactions: &Transactions<'_>, among: &dyn Fn(u32) -> 
 fn by_real_time(graph: &mut Builder, transactions: &Transactions<'_>, live: &[bool]) {
     // At equal times the invocation comes first: such transactions are concurrent.
     let mut events: Vec<(u32, bool, u32)> = Vec::with_capacity(2 * live.len());
-    for (index, txn) in transactions.txns.iter().enumerate().filter(|(index, _)| live[*index]) {
-        events.push((txn.invoked, false, small(index)));
-        if txn.completed != NONE {
-            events.push((txn.completed, true, small(index)));
+    for txn in transactions.all().filter(|txn| live[*txn as usize]) {
+        events.push((transactions.invoked(txn), false, txn));
+        let completed = transactions.completed(txn);
+        if completed != NONE {
+            events.push((completed, true, txn));
         }
     }
     events.sort_unstable();

@@ -145,17 +145,16 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
         let transactions = self.observed.transactions;
         let mut all: Vec<u32> =
             (0..small(self.session.len())).filter(|txn| self.observed.live[*txn as usize]).collect();
-        all.sort_by_key(|txn| transactions.txns[*txn as usize].invoked);
+        all.sort_by_key(|txn| transactions.invoked(*txn));
         let mut numbers: FxHashMap<(u64, u32), u32> = FxHashMap::default();
         for txn in all {
-            let about = &transactions.txns[txn as usize];
-            let number = *numbers.entry(about.session()).or_insert_with(|| {
+            let number = *numbers.entry(transactions.session(txn)).or_insert_with(|| {
                 self.sessions.push(Vec::new());
                 small(self.sessions.len() - 1)
             });
             let before = small(self.sessions[number as usize].len());
             self.issued[txn as usize] = (number, before);
-            if about.fate == Fate::Committed {
+            if transactions.fate(txn) == Fate::Committed {
                 self.session[txn as usize] = (number, before);
                 self.sessions[number as usize].push(txn);
             } else {
@@ -233,7 +232,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
             sources.clear();
             for index in self.reads[txn as usize].clone() {
                 let read = self.observed.reads[index];
-                let of_key = &mut last[read.key as usize];
+                let of_key = &mut last[read.key() as usize];
                 if of_key.0 == txn {
                     before[index] = of_key.1;
                 }
@@ -249,7 +248,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
             for (writer, first) in sources.iter().copied() {
                 if self.written(writer).len() > 4 * self.reads[txn as usize].len() {
                     for index in self.reads[txn as usize].clone() {
-                        let key = self.observed.reads[index].key;
+                        let key = self.observed.reads[index].key();
                         if (!later || index > first) && self.written(writer).binary_search(&key).is_ok() {
                             self.miss(writer, index);
                         }
@@ -291,7 +290,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
             }
             let (session, own) = self.issued[txn as usize];
             for index in self.reads[txn as usize].clone() {
-                let key = self.observed.reads[index].key;
+                let key = self.observed.reads[index].key();
                 let writers = writers.of(key, session);
                 let end = writers.partition_point(|at| *at < own);
                 let start = if only_last { end.saturating_sub(1) } else { 0 };
@@ -332,7 +331,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
             }
             let (session, own) = self.issued[txn as usize];
             for index in self.reads[txn as usize].clone() {
-                let key = self.observed.reads[index].key;
+                let key = self.observed.reads[index].key();
                 let Some(sources) = sources.get(&(session, key)) else { continue };
                 for (_, writer) in sources.iter().take_while(|(at, _)| *at < own) {
                     self.miss(*writer, index);
@@ -363,7 +362,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
             for from in self.writers_read(txn) {
                 let (session, own) = self.issued[from as usize];
                 for index in self.reads[txn as usize].clone() {
-                    let key = self.observed.reads[index].key;
+                    let key = self.observed.reads[index].key();
                     let writers = writers.of(key, session);
                     let end = writers.partition_point(|at| *at < own);
                     // The earlier ones precede the last; the reader need not see itself.
@@ -396,7 +395,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
             for from in self.writers_read(txn) {
                 let (session, end) = self.read_before(from);
                 for index in self.reads[txn as usize].clone() {
-                    let key = self.observed.reads[index].key;
+                    let key = self.observed.reads[index].key();
                     let Some(sources) = sources.get(&(session, key)) else { continue };
                     for (_, writer) in sources.iter().take_while(|(at, _)| *at < end) {
                         self.miss(*writer, index);
@@ -444,7 +443,7 @@ impl<'o, 't, 'a> Search<'o, 't, 'a> {
                 let instead = self.writer(&read);
                 let known = (extent == Extent::News && self.is_live(instead))
                     .then(|| &clocks[instead as usize * count..][..count]);
-                for (session, of_key) in writers.by_session(read.key) {
+                for (session, of_key) in writers.by_session(read.key()) {
                     let session = session as usize;
                     let known = known.map_or(0, |known| known[session]);
                     if known >= clock[session] {

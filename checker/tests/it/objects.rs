@@ -157,6 +157,37 @@ fn an_element_that_may_have_been_removed_by_name_may_also_have_gone_without_one(
 }
 
 #[test]
+fn long_queues_of_few_values_are_decided() {
+    for (processes, info, functions) in [(5, 0, QUEUE), (10, 0, QUEUE_AND_PEEK), (10, 1, QUEUE)] {
+        let small = small(Model::FifoQueue, functions, 0);
+        let shape = ObjectShape { operations: 2_000, processes, values: 20, info, keys: 1, fail: 0, ..small };
+        for seed in 0..3 {
+            let mut operations = sound_object(&shape, seed);
+            let (verdict, order) = check_certified(&operations, Model::FifoQueue, &Limits::DEFAULT);
+            assert!(matches!(verdict, Verdict::Valid { .. }), "{processes} {info} {seed}: {verdict:?}");
+            assert_eq!(confirm(&operations, Model::FifoQueue, &order.expect("it is valid")), Ok(()));
+            let dequeues: Vec<usize> =
+                (0..operations.len()).filter(|index| found(&operations[*index]).is_some()).collect();
+            let one = dequeues[dequeues.len() / 2];
+            let differs = |other: &&usize| found(&operations[**other]) != found(&operations[one]);
+            let other = *dequeues[dequeues.len() * 3 / 4..].iter().find(differs).expect("there are others");
+            let outcome = operations[one].outcome.clone();
+            operations[one].outcome = std::mem::replace(&mut operations[other].outcome, outcome);
+            let (verdict, _) = check_certified(&operations, Model::FifoQueue, &Limits::DEFAULT);
+            assert!(matches!(verdict, Verdict::Invalid(_)), "{processes} {info} {seed}: {verdict:?}");
+        }
+    }
+}
+
+/// What a dequeue took.
+fn found(operation: &Operation) -> Option<u64> {
+    match &operation.outcome {
+        Outcome::Ok(value) if operation.f == "dequeue" => value.as_u64(),
+        Outcome::Ok(_) | Outcome::Fail { .. } | Outcome::Info { .. } => None,
+    }
+}
+
+#[test]
 fn stacks_agree_with_brute_force() {
     compare(Model::Stack, STACK, 0..QUICK);
     compare(Model::Stack, STACK_AND_PEEK, 0..QUICK / 2);

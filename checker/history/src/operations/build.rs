@@ -92,21 +92,21 @@ impl Builder {
         packed.map_or_else(|| self.values.number(&mut self.operations.store.values, given), packed_number)
     }
 
-    /// The number of a result, which is that of the argument if both are the same.
-    fn result(&mut self, argument: u32, given: Given<'_>) -> u32 {
+    /// The number of a result, and the mark that goes with it. It is that of the argument if both are the same, or if the
+    /// argument has only null where the result has what reads returned.
+    fn result(&mut self, argument: u32, given: Given<'_>) -> (u32, u8) {
         let all = &self.operations;
         if packed_start(argument).is_none() && given.is(all.value(argument)) {
-            return argument;
+            return (argument, 0);
         }
         let number = self.value(given);
         let store = &mut self.operations.store;
-        match [argument, number].map(packed_start) {
-            [Some(asked), Some(answered)] if store.run(asked) == store.run(answered) => {
-                store.take_back(answered);
-                argument
-            }
-            _ => number,
+        let [Some(asked), Some(answered)] = [argument, number].map(packed_start) else { return (number, 0) };
+        if store.run(asked) == store.run(answered) {
+            store.take_back(answered);
+            return (argument, 0);
         }
+        if store.answer(asked, answered) { (argument, ASKED_FOR_RESULT) } else { (number, 0) }
     }
 
     /// Forgets what no operation has, as far as it is in the columns already.
@@ -177,8 +177,9 @@ impl Builder {
         self.operations.completed[row] = event.map_or(NONE, small);
         let error = match how {
             Completion::Ok(result) => {
-                marks |= OK;
-                self.operations.result[row] = self.result(self.operations.argument[row], result);
+                let (number, mark) = self.result(self.operations.argument[row], result);
+                self.operations.result[row] = number;
+                marks |= OK | mark;
                 None
             }
             Completion::Fail { error, actual } => {

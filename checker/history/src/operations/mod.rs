@@ -141,14 +141,10 @@ impl Operations {
 
     /// The operation at an index, which must be there, as a transaction: nothing is unpacked.
     pub fn transaction(&self, index: usize) -> TransactionRef<'_> {
-        let kind = match self.marks[index] & (OK | FAIL) {
-            0 => Kind::Info,
-            OK => Kind::Ok,
-            _ => Kind::Fail,
-        };
+        let kind = self.kind(index);
         let number = if kind == Kind::Ok { self.result[index] } else { self.argument[index] };
         TransactionRef {
-            process: self.processes[self.process[index] as usize],
+            process: self.process(index),
             client: self.origins[self.origin.get(index) as usize].client,
             f: self.f(index),
             key: self.key(index),
@@ -238,6 +234,20 @@ impl Operations {
             self.row(index, &argument, &result).to_owned()
         };
         (0..self.len()).map(owned).collect()
+    }
+
+    /// How an operation ended: `ok`, `fail` or `info`.
+    pub fn kind(&self, index: usize) -> Kind {
+        match self.marks[index] & (OK | FAIL) {
+            0 => Kind::Info,
+            OK => Kind::Ok,
+            _ => Kind::Fail,
+        }
+    }
+
+    /// The process that invoked an operation.
+    pub fn process(&self, index: usize) -> u64 {
+        self.processes[self.process[index] as usize]
     }
 
     /// The index of the event with which an operation began.

@@ -172,6 +172,27 @@ impl Store {
         &self.words[start as usize..steps.at]
     }
 
+    /// Puts what the reads of a packed transaction returned into what was asked for, and removes the answer. False, and
+    /// nothing changes, unless both differ only in reads of one value that asked with null.
+    pub(super) fn answer(&mut self, asked: u32, answered: u32) -> bool {
+        let fits = |(asked, answered): (Step<'_>, Step<'_>)| {
+            let same = (asked.kind, asked.key) == (answered.kind, answered.key);
+            same && match (asked.kind, asked.content, answered.content) {
+                (StepKind::Read, Content::One(Atom::NULL), Content::One(_)) => true,
+                (StepKind::Read, ..) => false,
+                (StepKind::Write | StepKind::Append, asked, answered) => asked == answered,
+            }
+        };
+        let (request, answer) = (self.steps(asked), self.steps(answered));
+        if request.len() != answer.len() || !request.zip(answer).all(fits) {
+            return false;
+        }
+        let run = answered as usize..answered as usize + self.run(answered).len();
+        self.words.copy_within(run, asked as usize);
+        self.take_back(answered);
+        true
+    }
+
     /// Removes a packed transaction, if it is the last.
     pub(super) fn take_back(&mut self, start: u32) {
         let first = start as usize;

@@ -5,6 +5,7 @@ use super::super::{
     depth_first::{Ahead, Classes, Interned, Steps, Subject},
     distinct,
     marks::Datum,
+    repeated_queue,
 };
 use super::{not_known, numbers::Numbers, refused};
 use crate::limits::Limits;
@@ -174,12 +175,20 @@ impl Subject for Container<'_> {
         true
     }
 
-    fn quick(&self, calls: &[Call<ContainerAction>], _: &Limits<'_>) -> Option<bool> {
-        distinct::container(self.discipline, self.numbers.count(), calls)
+    fn quick(&self, calls: &[Call<ContainerAction>], limits: &Limits<'_>) -> Option<bool> {
+        let distinct = distinct::container(self.discipline, self.numbers.count(), calls);
+        distinct.or_else(|| match self.discipline {
+            Discipline::Fifo => repeated_queue::linearizable(calls, limits),
+            Discipline::Unordered | Discipline::Stack | Discipline::Priority => None,
+        })
     }
 
-    fn quick_order(&self, calls: &[Call<ContainerAction>], _: &Limits<'_>) -> Option<Vec<u32>> {
-        distinct::container_order(self.discipline, self.numbers.count(), calls)
+    fn quick_order(&self, calls: &[Call<ContainerAction>], limits: &Limits<'_>) -> Option<Vec<u32>> {
+        let count = self.numbers.count();
+        match (distinct::container(self.discipline, count, calls), self.discipline) {
+            (None, Discipline::Fifo) => repeated_queue::order(calls, limits),
+            _ => distinct::container_order(self.discipline, count, calls),
+        }
     }
 
     fn group(&self, action: &ContainerAction) -> Option<u32> {

@@ -116,7 +116,7 @@ impl Lists<'_> {
     }
 
     fn steps(&self, txn: u32) -> std::ops::Range<usize> {
-        self.transactions.txns[txn as usize].steps()
+        self.transactions.step_indexes(txn)
     }
 
     fn value(&self, element: u32) -> Atom {

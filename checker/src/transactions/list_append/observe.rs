@@ -24,7 +24,7 @@ impl<'l, 'a> Observations<'l, 'a> {
                 let first = touched.insert(step.key());
                 if matches!(step.access(), Access::Read(_)) && !lists.transactions.unclear(step.key()) {
                     let seen = lists.last_foreign(txn, index, |element| lists.is_live(lists.writer(element)));
-                    reads.push(Seen { txn, key: step.key(), version: seen.unwrap_or(NONE), first });
+                    reads.push(Seen::new(txn, step.key(), seen.unwrap_or(NONE), first));
                 }
             }
         }

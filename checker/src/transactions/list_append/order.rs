@@ -19,9 +19,9 @@ type Longest<'a> = (&'a [Atom], u32);
 /// Establishes the orders, and reports what no order explains.
 pub(super) fn establish<'a>(transactions: Transactions<'a>, findings: &mut Findings) -> Lists<'a> {
     let longest = longest(&transactions);
-    let live = transactions.txns.iter().map(|txn| txn.fate == Fate::Committed).collect();
+    let live = transactions.all().map(|txn| transactions.fate(txn) == Fate::Committed).collect();
     let elements = transactions.elements.len();
-    let shown = vec![0; transactions.txns.len()];
+    let shown = vec![0; transactions.len()];
     let mut lists = Lists {
         order: Vec::with_capacity(longest.len()),
         position: vec![NONE; elements],
@@ -177,7 +177,7 @@ impl<'a> Examiner<'_, 'a> {
     /// Finds the version of every read. Returns by key how much of the order no read contradicts.
     fn compare(&mut self, longest: &[Longest<'a>]) -> Vec<usize> {
         let mut cuts = vec![usize::MAX; longest.len()];
-        for txn in 0..small(self.lists.transactions.txns.len()) {
+        for txn in self.lists.transactions.all() {
             if self.lists.transactions.fate(txn) != Fate::Committed {
                 continue;
             }

@@ -43,7 +43,7 @@ pub(super) fn in_words(problem: &Problem, observed: &Observed<'_, '_>, order: Or
     pairs.sort_unstable();
     pairs.dedup();
     let mut cases = Cases { problem, observed, order, pairs, lines: Vec::new() };
-    let known = Known { edges: problem.edges.clone(), first: Vec::new() };
+    let known = Known { edges: problem.edges.iter().collect(), first: Vec::new() };
     let complete = match cases.base_cycle(&known) {
         Some(cycle) => {
             cases.cycle(&known, &cycle, 0);
@@ -186,17 +186,14 @@ impl Cases<'_, '_, '_> {
                 }
             };
         }
-        let [before, after] =
-            [from, to].map(|entry| &self.observed.transactions.txns[problem.txns[entry as usize] as usize]);
-        if self.order != Order::Data && before.completed < after.invoked {
-            let same = before.session() == after.session();
-            return if same {
-                format!("{} issued T{a}, then T{b}", self.observed.transactions.who(before))
+        let transactions = self.observed.transactions;
+        let [before, after] = [from, to].map(|entry| problem.txns[entry as usize]);
+        let (completed, invoked) = (transactions.completed(before), transactions.invoked(after));
+        if self.order != Order::Data && completed < invoked {
+            return if transactions.session(before) == transactions.session(after) {
+                format!("{} issued T{a}, then T{b}", transactions.who(before))
             } else {
-                format!(
-                    "T{a} completed (event {}) before T{b} was invoked (event {})",
-                    before.completed, after.invoked
-                )
+                format!("T{a} completed (event {completed}) before T{b} was invoked (event {invoked})")
             };
         }
         format!("T{a} wrote the same key before T{b}")
@@ -204,8 +201,8 @@ impl Cases<'_, '_, '_> {
 
     /// Whether one writer read what another wrote, or what lists show says that it follows it.
     fn follows(&self, source: u32, writer: u32) -> bool {
-        let edges = &self.problem.edges;
-        path(edges, self.problem.nodes, source + self.problem.commit, writer + self.problem.commit).is_some()
+        let edges: Edges = self.problem.edges.iter().collect();
+        path(&edges, self.problem.nodes, source + self.problem.commit, writer + self.problem.commit).is_some()
     }
 }
 

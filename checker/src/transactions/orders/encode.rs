@@ -10,7 +10,7 @@
 use super::super::anomaly::{Means, Order};
 use super::super::lists::Lists;
 use super::super::observed::Observed;
-use super::super::parse::{Access, Fate, NONE, small};
+use super::super::parse::{Access, NONE, small};
 use super::super::time;
 use super::prune::Known;
 use rustc_hash::FxHashSet;
@@ -78,8 +78,10 @@ pub(super) struct Problem {
     pub(super) nodes: usize,
     /// What is added to an entry to have the node of its writes.
     pub(super) commit: u32,
-    /// The known edges.
-    pub(super) edges: Vec<(u32, u32)>,
+    /// The known edges: by node, the nodes that must come after it, sorted.
+    pub(super) edges: Lists<u32>,
+    /// Edges that are yet to be put among these.
+    new_edges: Vec<(u32, u32)>,
     /// By key: the entries that wrote it.
     pub(super) writers: Vec<Vec<u32>>,
     versions: Versions,
@@ -153,22 +155,22 @@ impl Problem {
             reads: Lists::new(0, std::iter::empty()),
             nodes: if two { 2 * txns.len() } else { txns.len() },
             commit: if two { count } else { 0 },
-            edges: Vec::new(),
+            edges: Lists::new(0, std::iter::empty()),
+            new_edges: Vec::new(),
             writers: vec![Vec::new(); keys],
             versions: Versions::new(&[]),
             open: Vec::new(),
             txns,
         };
         if two {
-            this.edges.extend((0..count).map(|entry| (entry, entry + count)));
+            this.new_edges.extend((0..count).map(|entry| (entry, entry + count)));
         }
         this.add_writes(observed, &entry_of);
         this.add_reads(observed, &entry_of);
         this.add_choices(observed, &entry_of);
         this.add_chains(observed, &entry_of);
         this.add_order(observed, order, &entry_of);
-        this.edges.sort_unstable();
-        this.edges.dedup();
+        this.sort_edges();
         this
     }
 
@@ -293,19 +295,19 @@ impl Problem {
                 if from == NONE || from == entry {
                     continue;
                 }
-                self.edges.push((from + self.commit, entry));
-                self.index_of(from, read.key)
+                self.new_edges.push((from + self.commit, entry));
+                self.index_of(from, read.key())
             };
-            if !read.first {
+            if !read.first() {
                 continue;
             }
-            reads.push((entry, (read.key, index)));
+            reads.push((entry, (read.key(), index)));
             let writes = self.writes(entry);
-            let writes_key = writes.iter().any(|(key, _)| *key == read.key);
-            let version = self.versions.number(read.key, index);
+            let writes_key = writes.iter().any(|(key, _)| *key == read.key());
+            let version = self.versions.number(read.key(), index);
             match self.means.missing(!writes.is_empty(), writes_key) {
                 Missing::Precedes if writes_key && self.commit == 0 => updaters.push((version, entry)),
-                Missing::Precedes => before.push((read.key, index, entry)),
+                Missing::Precedes => before.push((read.key(), index, entry)),
                 Missing::Unreached => guards.push((version, entry)),
                 Missing::Allowed => {}
             }
@@ -321,7 +323,7 @@ impl Problem {
                 reader
             } else {
                 let gate = self.helper();
-                self.edges.extend(readers.iter().map(|(_, _, reader)| (*reader, gate)));
+                self.new_edges.extend(readers.iter().map(|(_, _, reader)| (*reader, gate)));
                 gate
             };
             let version = self.versions.number(key, index);
@@ -333,7 +335,7 @@ impl Problem {
 
     /// Who read a key before any write precedes all who wrote it.
     fn follow_initial(&mut self) {
-        let mut edges = std::mem::take(&mut self.edges);
+        let mut edges = std::mem::take(&mut self.new_edges);
         for (key, writers) in (0..).zip(&self.writers) {
             let initial = self.version(key, NONE);
             for writer in writers {
@@ -346,12 +348,12 @@ impl Problem {
                 edges.extend(updaters.map(|updater| (*updater, write)));
             }
         }
-        self.edges = edges;
+        self.new_edges = edges;
     }
 
     /// Who read a version and replaced it comes after all who read it.
     fn follow_updates(&mut self) {
-        let mut edges = std::mem::take(&mut self.edges);
+        let mut edges = std::mem::take(&mut self.new_edges);
         for (key, writers) in (0..).zip(&self.writers) {
             for index in 0..small(writers.len()) {
                 let version = self.version(key, index);
@@ -365,7 +367,7 @@ impl Problem {
                 }
             }
         }
-        self.edges = edges;
+        self.new_edges = edges;
     }
 
     /// Reads of values that were written more than once. Of a part of a history, only those whose writers are all in it.
@@ -384,7 +386,7 @@ impl Problem {
     /// Takes over what is known by now: the reads that are still open, those that no longer are, and new edges.
     pub(super) fn settle(&mut self, open: Vec<Open>, known: &[Known], mut edges: Vec<(u32, u32)>) {
         self.open = open;
-        self.edges.append(&mut edges);
+        self.new_edges.append(&mut edges);
         let reads: Vec<_> = known.iter().map(|known| (known.reader, (known.key, known.index))).collect();
         self.reads = self.reads.with(&reads);
         let mut updaters = Vec::new();
@@ -399,12 +401,12 @@ impl Problem {
             let gate = match gate {
                 NONE => reader,
                 gate if self.entry(gate).is_none() => {
-                    self.edges.push((reader, gate));
+                    self.new_edges.push((reader, gate));
                     gate
                 }
                 other => {
                     let gate = self.helper();
-                    self.edges.extend([(other, gate), (reader, gate)]);
+                    self.new_edges.extend([(other, gate), (reader, gate)]);
                     gate
                 }
             };
@@ -412,8 +414,16 @@ impl Problem {
         }
         self.versions.updaters = self.versions.updaters.with(&updaters);
         self.follow_updates();
-        self.edges.sort_unstable();
-        self.edges.dedup();
+        self.sort_edges();
+    }
+
+    /// Puts the new edges among the known ones.
+    fn sort_edges(&mut self) {
+        let mut edges = std::mem::take(&mut self.new_edges);
+        edges.extend(self.edges.iter());
+        edges.sort_unstable();
+        edges.dedup();
+        self.edges = Lists::in_order(self.nodes, edges);
     }
 
     /// What lists show of the order of the writers of a key.
@@ -432,7 +442,7 @@ impl Problem {
                 self.implied(last, *writer, &mut new);
             }
         }
-        self.edges.append(&mut new);
+        self.new_edges.append(&mut new);
     }
 
     fn add_order(&mut self, observed: &Observed<'_, '_>, order: Order, entry_of: &[u32]) {
@@ -442,7 +452,7 @@ impl Problem {
                 let inside = |txn: u32| entry_of[txn as usize] != NONE;
                 for (before, after) in time::processes(observed.transactions, &inside) {
                     let (before, after) = (entry_of[before as usize], entry_of[after as usize]);
-                    self.edges.push((before + self.commit, after));
+                    self.new_edges.push((before + self.commit, after));
                 }
             }
             Order::RealTime => self.add_real_time(observed),
@@ -454,10 +464,10 @@ impl Problem {
         // At equal times the invocation comes first: such transactions are concurrent.
         let mut events: Vec<(u32, bool, u32)> = Vec::with_capacity(2 * self.txns.len());
         for (entry, txn) in (0..).zip(&self.txns) {
-            let txn = &observed.transactions.txns[*txn as usize];
-            events.push((txn.invoked, false, entry));
-            if txn.fate == Fate::Committed && txn.completed != NONE {
-                events.push((txn.completed, true, entry));
+            events.push((observed.transactions.invoked(*txn), false, entry));
+            let completed = observed.transactions.completed(*txn);
+            if completed != NONE {
+                events.push((completed, true, entry));
             }
         }
         events.sort_unstable();
@@ -466,7 +476,7 @@ impl Problem {
         for (_, completes, entry) in events {
             if !completes {
                 if let Some(now) = moment {
-                    self.edges.push((now, entry));
+                    self.new_edges.push((now, entry));
                     used = true;
                 }
                 continue;
@@ -475,11 +485,11 @@ impl Problem {
                 Some(now) if !used => now,
                 before => {
                     let now = self.helper();
-                    self.edges.extend(before.map(|before| (before, now)));
+                    self.new_edges.extend(before.map(|before| (before, now)));
                     now
                 }
             };
-            self.edges.push((entry + self.commit, now));
+            self.new_edges.push((entry + self.commit, now));
             (moment, used) = (Some(now), false);
         }
     }

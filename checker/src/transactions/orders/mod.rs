@@ -151,7 +151,7 @@ fn decide(
         while let Some(attempt) = attempts.get_mut(index) {
             match attempt.search.run(conflicts, limits) {
                 Outcome::Found(order) => {
-                    return Proof::Order(moments(observed, &attempt.search.problem, &order));
+                    return Proof::Order(moments(&attempt.search.problem, &order));
                 }
                 Outcome::Impossible(core) if attempt.model == model => {
                     return Proof::Impossible(attempt.core(observed, &core, limits));
@@ -190,10 +190,10 @@ fn begin(observed: &Observed<'_, '_>, model: Consistency, limits: &Limits<'_>) -
 }
 
 /// When each transaction read and wrote, in an order of nodes.
-fn moments(observed: &Observed<'_, '_>, problem: &Problem, order: &[u32]) -> Vec<Moment> {
+fn moments(problem: &Problem, order: &[u32]) -> Vec<Moment> {
     let of = |node: &u32| {
         let entry = problem.entry(*node)?;
-        let operation = observed.transactions.txns[problem.txns[entry as usize] as usize].operation;
+        let operation = problem.txns[entry as usize];
         Some(match (problem.commit, *node == entry) {
             (0, _) => Moment::Whole(operation),
             (_, true) => Moment::Reads(operation),

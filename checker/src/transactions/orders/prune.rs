@@ -80,8 +80,8 @@ impl Chains {
         let mut of = vec![(NONE, 0); problem.txns.len()];
         let mut count = 0;
         for (before, after) in time::processes(transactions, &|txn| entry_of.contains_key(&txn)) {
-            let [one, other] = [before, after].map(|txn| &transactions.txns[txn as usize]);
-            if order == Order::RealTime && one.completed >= other.invoked {
+            let overlap = transactions.completed(before) >= transactions.invoked(after);
+            if order == Order::RealTime && overlap {
                 return None;
             }
             // One of unknown outcome does not precede the next.
@@ -181,7 +181,8 @@ impl<'p> Saturation<'p> {
     /// Computes all clocks in a topological order (Kahn, 1962); false if the edges have a cycle.
     fn set_clocks(&mut self) -> bool {
         let nodes = self.problem.nodes;
-        let mut edges: Vec<(u32, u32)> = self.problem.edges.iter().chain(&self.edges).copied().collect();
+        let mut edges: Vec<(u32, u32)> =
+            self.problem.edges.iter().chain(self.edges.iter().copied()).collect();
         edges.sort_unstable();
         let mut starts = vec![0; nodes + 1];
         let mut waits = vec![0u32; nodes];

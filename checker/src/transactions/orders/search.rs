@@ -15,6 +15,7 @@
 //!
 //! *Source*: the pairs are those of Cobra (Tan and others, OSDI 2020) and `PolySI` (Huang and others, VLDB 2023).
 
+use super::super::lists::Lists;
 use super::super::parse::{NONE, small};
 use super::encode::Problem;
 use super::guide::Guide;
@@ -60,7 +61,7 @@ pub(super) struct Search {
 
 impl Search {
     pub(super) fn new(mut problem: Problem, order: &[u32]) -> Self {
-        let edges = std::mem::take(&mut problem.edges);
+        let edges = std::mem::replace(&mut problem.edges, Lists::new(0, std::iter::empty()));
         let mut this = Self {
             problem,
             solver: Solver::new(Topology::new(edges, order)),

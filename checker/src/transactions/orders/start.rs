@@ -11,7 +11,7 @@
 //! value waits for its readers only if it has no writers left.
 
 use super::super::observed::Observed;
-use super::super::parse::{Access, Fate, NONE, Txn, small};
+use super::super::parse::{Access, Fate, NONE, Transactions, small};
 use super::encode::Problem;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::cmp::Reverse;
@@ -27,7 +27,7 @@ pub(super) fn order(problem: &Problem, observed: &Observed<'_, '_>) -> Result<Ve
 /// By entry: by when its writes had certainly taken effect.
 fn due(problem: &Problem, observed: &Observed<'_, '_>) -> Vec<u32> {
     let transactions = observed.transactions;
-    let clock = clock(&transactions.txns);
+    let clock = clock(transactions);
     let mut read_by = vec![NONE; transactions.elements.len()];
     for read in observed.reads.iter().filter(|read| read.version != NONE) {
         let completed = clock[read.txn as usize];
@@ -35,8 +35,7 @@ fn due(problem: &Problem, observed: &Observed<'_, '_>) -> Vec<u32> {
         *read_by = completed.min(*read_by);
     }
     let of = |txn: &u32| {
-        let about = &transactions.txns[*txn as usize];
-        let own = if about.fate == Fate::Committed { clock[*txn as usize] } else { NONE };
+        let own = if transactions.fate(*txn) == Fate::Committed { clock[*txn as usize] } else { NONE };
         transactions.steps_of(*txn).iter().fold(own, |due, step| match step.access() {
             Access::Write(element) => due.min(read_by[element as usize]),
             Access::Read(_) => due,
@@ -46,22 +45,28 @@ fn due(problem: &Problem, observed: &Observed<'_, '_>) -> Vec<u32> {
 }
 
 /// By transaction: when it completed. Where the history has one session behind the other, how far its session has come.
-fn clock(txns: &[Txn]) -> Vec<u32> {
+fn clock(transactions: &Transactions<'_>) -> Vec<u32> {
+    let count = transactions.len();
     let mut lengths: FxHashMap<u64, usize> = FxHashMap::default();
-    for txn in txns {
-        *lengths.entry(txn.process).or_default() += 1;
+    let mut runs = 0;
+    let mut before = None;
+    for txn in transactions.all() {
+        let process = transactions.process(txn);
+        *lengths.entry(process).or_default() += 1;
+        runs += usize::from(before != Some(process));
+        before = Some(process);
     }
-    let runs = txns.chunk_by(|one, next| one.process == next.process).count();
-    if runs != lengths.len() || 2 * runs > txns.len() {
-        return txns.iter().map(|txn| txn.completed).collect();
+    if runs != lengths.len() || 2 * runs > count {
+        return transactions.all().map(|txn| transactions.completed(txn)).collect();
     }
     let mut ranks: FxHashMap<u64, usize> = FxHashMap::default();
-    let progress = |txn: &Txn| {
-        let rank = ranks.entry(txn.process).or_default();
+    let progress = |txn: u32| {
+        let process = transactions.process(txn);
+        let rank = ranks.entry(process).or_default();
         *rank += 1;
-        small(*rank * txns.len() / lengths[&txn.process])
+        small(*rank * count / lengths[&process])
     };
-    txns.iter().map(progress).collect()
+    transactions.all().map(progress).collect()
 }
 
 type Queue = BinaryHeap<Reverse<(u32, u32)>>;
@@ -162,9 +167,7 @@ struct Start<'p> {
     problem: &'p Problem,
     values: Values,
     due: Vec<u32>,
-    /// By node: the known edges out of it, and how many lead into it from nodes without a position.
-    starts: Vec<u32>,
-    ends: Vec<u32>,
+    /// By node: how many known edges lead into it from nodes without a position.
     waits: Vec<u32>,
     placed: Vec<bool>,
     order: Vec<u32>,
@@ -182,14 +185,9 @@ struct Start<'p> {
 
 impl<'p> Start<'p> {
     fn new(problem: &'p Problem, due: Vec<u32>) -> Self {
-        let mut starts = vec![0; problem.nodes + 1];
         let mut waits = vec![0; problem.nodes];
-        for (from, to) in &problem.edges {
-            starts[*from as usize + 1] += 1;
-            waits[*to as usize] += 1;
-        }
-        for node in 0..problem.nodes {
-            starts[node + 1] += starts[node];
+        for (_, to) in problem.edges.iter() {
+            waits[to as usize] += 1;
         }
         let keys = problem.writers.len();
         let mut unread: Vec<Vec<Unread>> =
@@ -200,9 +198,6 @@ impl<'p> Start<'p> {
         Self {
             values: Values::new(problem),
             due,
-            starts,
-            // The edges are sorted.
-            ends: problem.edges.iter().map(|(_, to)| *to).collect(),
             waits,
             placed: vec![false; problem.nodes],
             order: Vec::with_capacity(problem.nodes),
@@ -240,9 +235,9 @@ impl<'p> Start<'p> {
     /// The entries on a cycle: each node without a position has one such before it.
     fn cycle(&self) -> Vec<u32> {
         let mut before = vec![NONE; self.problem.nodes];
-        for (from, to) in &self.problem.edges {
-            if !self.placed[*from as usize] {
-                before[*to as usize] = *from;
+        for (from, to) in self.problem.edges.iter() {
+            if !self.placed[from as usize] {
+                before[to as usize] = from;
             }
         }
         let first = (0..small(self.problem.nodes)).find(|node| !self.placed[*node as usize]);
@@ -352,8 +347,8 @@ impl<'p> Start<'p> {
         if let Some(entry) = self.problem.entry(node) {
             self.execute(entry, node);
         }
-        for index in self.starts[node as usize]..self.starts[node as usize + 1] {
-            let to = self.ends[index as usize];
+        let problem = self.problem;
+        for to in problem.edges.of(node).iter().copied() {
             self.waits[to as usize] -= 1;
             if self.waits[to as usize] == 0 {
                 self.now_ready(to);

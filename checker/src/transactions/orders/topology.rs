@@ -18,45 +18,45 @@ struct Added {
     end: u32,
     /// The decision it rests on.
     reason: u32,
-    /// The edges of the node that were added right before and right after, or [`NONE`].
+    /// The edges of the node that were added right before and right after, or [`NO_EDGE`].
     before: u32,
     after: u32,
 }
 
+/// Edges are numbered from 1, so that a node without any has two zeros, whose memory the system need not provide.
+const NO_EDGE: u32 = 0;
+
 /// The edges that were added, by one of their ends, in the order of their addition. Most nodes have none.
 #[derive(Debug)]
 struct AddedEdges {
-    /// By node: its first and last edge, or [`NONE`].
+    /// By node: its first and last edge, or [`NO_EDGE`].
     ends: Vec<(u32, u32)>,
     edges: Vec<Added>,
 }
 
 impl AddedEdges {
     fn new(nodes: usize) -> Self {
-        Self { ends: vec![(NONE, NONE); nodes], edges: Vec::new() }
+        Self { ends: vec![(NO_EDGE, NO_EDGE); nodes], edges: Vec::new() }
     }
 
     fn push(&mut self, node: u32, end: u32, reason: u32) {
+        let (_, before) = self.ends[node as usize];
+        self.edges.push(Added { end, reason, before, after: NO_EDGE });
         let edge = small(self.edges.len());
-        let (first, last) = &mut self.ends[node as usize];
-        self.edges.push(Added { end, reason, before: *last, after: NONE });
-        if *last == NONE {
-            *first = edge;
-        } else {
-            self.edges[*last as usize].after = edge;
+        self.ends[node as usize].1 = edge;
+        match before {
+            NO_EDGE => self.ends[node as usize].0 = edge,
+            before => self.edges[before as usize - 1].after = edge,
         }
-        *last = edge;
     }
 
     /// Removes the edge that was added last; it is one of this node's.
     fn pop(&mut self, node: u32) {
         let Some(edge) = self.edges.pop() else { return };
-        let (first, last) = &mut self.ends[node as usize];
-        *last = edge.before;
-        if edge.before == NONE {
-            *first = NONE;
-        } else {
-            self.edges[edge.before as usize].after = NONE;
+        self.ends[node as usize].1 = edge.before;
+        match edge.before {
+            NO_EDGE => self.ends[node as usize].0 = NO_EDGE,
+            before => self.edges[before as usize - 1].after = NO_EDGE,
         }
     }
 
@@ -66,13 +66,13 @@ impl AddedEdges {
 
     /// The end of an edge, and the next edge of its node.
     fn step(&self, edge: u32) -> (u32, u32) {
-        let edge = self.edges[edge as usize];
+        let edge = self.edges[edge as usize - 1];
         (edge.end, edge.after)
     }
 
     /// The ends of a node's edges, and the decisions they rest on.
     fn of(&self, node: u32) -> impl Iterator<Item = (u32, u32)> {
-        let at = |edge: u32| self.edges.get(edge as usize);
+        let at = |edge: u32| (edge != NO_EDGE).then(|| &self.edges[edge as usize - 1]);
         let edges = std::iter::successors(at(self.first(node)), move |edge| at(edge.after));
         edges.map(|edge| (edge.end, edge.reason))
     }
@@ -108,20 +108,16 @@ pub(super) struct Step {
 
 impl Topology {
     /// The known edges, and an order that respects them.
-    pub(super) fn new(edges: Vec<(u32, u32)>, order: &[u32]) -> Self {
+    pub(super) fn new(edges: Lists<u32>, order: &[u32]) -> Self {
         let nodes = order.len();
         let mut position = vec![0; nodes];
         for (index, node) in order.iter().enumerate() {
             position[*node as usize] = small(index);
         }
-        debug_assert!(edges.iter().all(|(from, to)| position[*from as usize] < position[*to as usize]));
-        let known_out = Lists::new(nodes, edges.iter().copied());
-        let known_in = Lists::new(nodes, edges.iter().map(|(from, to)| (*to, *from)));
-        // There are millions of them.
-        drop(edges);
+        debug_assert!(edges.iter().all(|(from, to)| position[from as usize] < position[to as usize]));
         Self {
-            known_out,
-            known_in,
+            known_in: Lists::new(nodes, edges.iter().map(|(from, to)| (to, from))),
+            known_out: edges,
             added_out: AddedEdges::new(nodes),
             added_in: AddedEdges::new(nodes),
             log: Vec::new(),
@@ -182,7 +178,7 @@ impl Topology {
                 self.push_before(self.known_out.of(node)[index], last);
             }
             let mut edge = self.added_out.first(node);
-            while edge != NONE {
+            while edge != NO_EDGE {
                 let (end, next) = self.added_out.step(edge);
                 self.push_before(end, last);
                 edge = next;
@@ -226,7 +222,7 @@ impl Topology {
                 self.push_before(self.known_out.of(node)[index], last);
             }
             let mut edge = self.added_out.first(node);
-            while edge != NONE {
+            while edge != NO_EDGE {
                 let (end, next) = self.added_out.step(edge);
                 self.push_before(end, last);
                 edge = next;
@@ -245,7 +241,7 @@ impl Topology {
                 self.push_after(self.known_in.of(node)[index], first);
             }
             let mut edge = self.added_in.first(node);
-            while edge != NONE {
+            while edge != NO_EDGE {
                 let (end, next) = self.added_in.step(edge);
                 self.push_after(end, first);
                 edge = next;
@@ -335,7 +331,7 @@ mod tests {
 
     #[test]
     fn edges_move_nodes_and_cycles_are_refused() {
-        let mut topology = Topology::new(vec![(0, 1), (2, 3)], &[0, 1, 2, 3]);
+        let mut topology = Topology::new(Lists::new(4, [(0, 1), (2, 3)].into_iter()), &[0, 1, 2, 3]);
         assert!(topology.add(3, 0, 7));
         assert!(all_agree(&topology, &[(0, 1), (2, 3), (3, 0)]));
         assert!(!topology.add(1, 2, 8));
@@ -356,7 +352,7 @@ mod tests {
         };
         for _ in 0..200 {
             let order: Vec<u32> = (0..12).collect();
-            let mut topology = Topology::new(Vec::new(), &order);
+            let mut topology = Topology::new(Lists::new(12, std::iter::empty()), &order);
             let mut kept: Vec<(u32, u32)> = Vec::new();
             for _ in 0..40 {
                 if random(8) == 0 {

@@ -41,11 +41,11 @@ pub(super) fn graph(registers: &Registers<'_>) -> (Graph, Times) {
     let mut times = times(registers);
     let mut keys = Keys::new(registers, &times);
     for seen in &registers.seen {
-        if seen.version == NONE && !seen.first {
+        if seen.version == NONE && !seen.first() {
             continue;
         }
         if seen.version == NONE {
-            let all = 0..keys.by_version[seen.key as usize].len();
+            let all = 0..keys.by_version[seen.key() as usize].len();
             keys.missed_versions(registers, &mut graph, seen, all);
             continue;
         }
@@ -54,7 +54,7 @@ pub(super) fn graph(registers: &Registers<'_>) -> (Graph, Times) {
             continue;
         }
         graph.edge(element.writer, seen.txn, kind::WR, seen.version);
-        if !seen.first {
+        if !seen.first() {
             continue;
         }
         let Group { start, end } = keys.group[seen.version as usize];
@@ -75,12 +75,11 @@ fn times(registers: &Registers<'_>) -> Times {
     let transactions = &registers.transactions;
     let mut spans = vec![Span { earliest: NONE, latest: 0 }; transactions.elements.len()];
     let mut note = |element: u32, txn: u32| {
-        let txn = &transactions.txns[txn as usize];
         let span = &mut spans[element as usize];
-        if txn.fate == Fate::Committed {
-            span.earliest = span.earliest.min(txn.completed);
+        if transactions.fate(txn) == Fate::Committed {
+            span.earliest = span.earliest.min(transactions.completed(txn));
         }
-        span.latest = span.latest.max(txn.invoked);
+        span.latest = span.latest.max(transactions.invoked(txn));
     };
     for (index, element) in (0..).zip(&transactions.elements) {
         if registers.is_live(element.writer) {
@@ -192,12 +191,12 @@ impl Keys {
             return;
         }
         let own = own_write(registers, seen).map(|element| self.version_indexes[element as usize] as usize);
-        let fan = &mut self.by_version[seen.key as usize];
-        fan.point(graph, (seen.txn, kind::RW, seen.key), range, &mut own.into_iter().collect::<Vec<_>>());
+        let fan = &mut self.by_version[seen.key() as usize];
+        fan.point(graph, (seen.txn, kind::RW, seen.key()), range, &mut own.into_iter().collect::<Vec<_>>());
     }
 
     fn missed_in_time(&mut self, registers: &Registers<'_>, graph: &mut Builder, seen: &Seen, times: &Times) {
-        let Some(moments) = self.moments.get(seen.key as usize) else { return };
+        let Some(moments) = self.moments.get(seen.key() as usize) else { return };
         let written = times.spans[seen.version as usize].earliest;
         let later = moments.partition_point(|moment| *moment <= written)..moments.len();
         if later.is_empty() {
@@ -206,14 +205,14 @@ impl Keys {
         let except = own_write(registers, seen).into_iter().chain([seen.version]);
         let mut except: Vec<usize> =
             except.map(|element| self.time_indexes[element as usize] as usize).collect();
-        let fan = &mut self.by_time[seen.key as usize];
-        fan.point(graph, (seen.txn, kind::RW_IN_TIME, seen.key), later, &mut except);
+        let fan = &mut self.by_time[seen.key() as usize];
+        fan.point(graph, (seen.txn, kind::RW_IN_TIME, seen.key()), later, &mut except);
     }
 }
 
 /// The reader's own final write to the key it read.
 pub(super) fn own_write(registers: &Registers<'_>, seen: &Seen) -> Option<u32> {
-    final_write(registers, seen.txn, seen.key)
+    final_write(registers, seen.txn, seen.key())
 }
 
 /// A transaction's final write to a key.

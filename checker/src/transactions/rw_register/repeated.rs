@@ -3,7 +3,7 @@
 use super::super::anomaly::Name;
 use super::super::findings::Findings;
 use super::super::observed::{Choice, Seen};
-use super::super::parse::{Access, Fate, NONE, small};
+use super::super::parse::{Access, Fate, NONE};
 use super::Registers;
 use history::Atom;
 use rustc_hash::FxHashMap;
@@ -29,7 +29,7 @@ pub(super) fn read(registers: &mut Registers<'_>, findings: &mut Findings) {
     let mut seen = std::mem::take(&mut registers.seen);
     let mut known: FxHashMap<u32, Known> = FxHashMap::default();
     for txn in registers.transactions.committed().collect::<Vec<_>>() {
-        for index in registers.transactions.txns[txn as usize].steps() {
+        for index in registers.transactions.step_indexes(txn) {
             let step = registers.transactions.steps[index];
             if !unclear[step.key() as usize] {
                 continue;
@@ -54,7 +54,7 @@ pub(super) fn read(registers: &mut Registers<'_>, findings: &mut Findings) {
                         let first = before.is_none();
                         let (txn, key) = (txn, step.key());
                         if value == Atom::NULL {
-                            seen.push(Seen { txn, key, version: NONE, first });
+                            seen.push(Seen::new(txn, key, NONE, first));
                         } else {
                             choose(registers, findings, &finals, (txn, key), value);
                         }
@@ -71,7 +71,7 @@ fn finals(registers: &Registers<'_>, unclear: &[bool]) -> Finals {
     let transactions = &registers.transactions;
     let mut finals = Finals::default();
     let mut last: Vec<(u32, u32)> = Vec::new();
-    for txn in (0..small(transactions.txns.len())).filter(|txn| transactions.fate(*txn) != Fate::Failed) {
+    for txn in transactions.all().filter(|txn| transactions.fate(*txn) != Fate::Failed) {
         last.clear();
         for step in transactions.steps_of(txn) {
             let Access::Write(element) = step.access() else { continue };
@@ -116,7 +116,7 @@ fn choose(
         let mut steps = transactions.steps_of(*other).iter();
         steps.any(|step| matches!(step.access(), Access::Write(written) if written == element))
     };
-    let mut others = (0..small(transactions.txns.len())).filter(|other| *other != txn && wrote(other));
+    let mut others = transactions.all().filter(|other| *other != txn && wrote(other));
     let happened = others.clone().find(|other| transactions.fate(*other) != Fate::Failed);
     if let Some(other) = happened {
         return findings.add(transactions, Name::G1b, || {

@@ -36,7 +36,7 @@ pub(super) fn read<'a>(transactions: Transactions<'a>, findings: &mut Findings) 
             seen: Vec::new(),
             follows: vec![NONE; elements],
             choices: Vec::new(),
-            live: transactions.txns.iter().map(|txn| txn.fate == Fate::Committed).collect(),
+            live: transactions.all().map(|txn| transactions.fate(txn) == Fate::Committed).collect(),
             transactions,
         },
     };
@@ -44,7 +44,7 @@ pub(super) fn read<'a>(transactions: Transactions<'a>, findings: &mut Findings) 
         if reader.registers.transactions.fate(txn) != Fate::Committed {
             continue;
         }
-        for index in reader.registers.transactions.txns[txn as usize].steps() {
+        for index in reader.registers.transactions.step_indexes(txn) {
             let step = reader.registers.transactions.steps[index];
             if reader.registers.transactions.unclear(step.key()) {
                 continue;
@@ -90,11 +90,11 @@ impl Reader<'_, '_> {
         let known = &mut self.known[key as usize];
         if known.owner != txn {
             *known = Known { owner: txn, version, began_by_reading: true, first: version, updated: false };
-            self.registers.seen.push(Seen { txn, key, version, first: true });
+            self.registers.seen.push(Seen::new(txn, key, version, true));
             return;
         }
         if version == NONE || self.registers.transactions.writer(version) != txn {
-            self.registers.seen.push(Seen { txn, key, version, first: false });
+            self.registers.seen.push(Seen::new(txn, key, version, false));
         }
         if known.version != version {
             let expected = std::mem::replace(&mut known.version, version);

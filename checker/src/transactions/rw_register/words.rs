@@ -14,7 +14,8 @@ pub(super) fn because(registers: &Registers<'_>, times: &Times, edge: &Edge, a: 
         let key = transactions.shown_key(transactions.elements[edge.why as usize].key);
         return format!("{b} read key {key} as {}, which {a} wrote", value_of(transactions, edge.why));
     }
-    let seen = registers.seen.iter().find(|seen| seen.first && seen.txn == edge.from && seen.key == edge.why);
+    let seen =
+        registers.seen.iter().find(|seen| seen.first() && seen.txn == edge.from && seen.key() == edge.why);
     let written = final_write(registers, edge.to, edge.why).unwrap_or(NONE);
     let Some(seen) = seen else { return format!("{a} read what {b} replaced") };
     let [read, wrote] = [seen.version, written].map(|version| value_of(transactions, version));
