@@ -20,6 +20,7 @@ mod gone;
 mod headline;
 mod html;
 mod invariants;
+mod json;
 mod lanes;
 mod linearizable;
 mod liveness;
@@ -55,6 +56,7 @@ pub use digest::{DigestRound, differences as digest_differences};
 pub use evidence::brief as brief_evidence;
 pub use faults::FaultRecord;
 pub use files::ResultsError;
+pub use json::readable_json;
 pub use lanes::lanes;
 pub use logs::{LogPattern, SeenLine};
 pub use obligations::Obligation;
@@ -272,9 +274,7 @@ fn write(
     if verdict.rounds > 1 {
         csv_files::medians(&dir.join("medians.csv"), &verdict.medians)?;
     }
-    let mut json = serde_json::to_vec_pretty(verdict).expect("a verdict has only text keys and plain values");
-    json.push(b'\n');
-    files::write_whole(&dir.join("verdict.json"), &json)?;
+    files::write_whole(&dir.join("verdict.json"), readable_json(verdict).as_bytes())?;
     let timelines = html::timelines(dir, &observed, verdict);
     let shown = shown_rounds(observed, &verdict.medians);
     let drawn = plot::pictures(plan, &shown, verdict, options);
