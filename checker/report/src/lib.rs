@@ -284,10 +284,14 @@ fn write(
     let of_page = differs.then(|| plot::pictures(plan, &shown, verdict, &usual));
     // Pictures take much memory, and the operations are in them now.
     drop(shown);
-    let pictures = plot::write_all(dir, &drawn, options)?;
-    let mut pictures = of_page.map_or(pictures, |drawn| plot::encode(&drawn, &usual));
+    let mut files = plot::write_all(dir, &drawn, options)?;
+    let of_page = of_page.inspect(|of_page| files = plot::encode(of_page, &usual)).unwrap_or(drawn);
+    let embedded = of_page.into_iter().zip(files);
+    let mut pictures: Vec<_> = embedded
+        .map(|((name, canvas), (_, png))| (name, plot::embedded(&canvas, html::page::caption(name), png)))
+        .collect();
     if let Ok(curve) = std::fs::read(dir.join(plot::CAUSE)) {
-        pictures.insert(0, (plot::CAUSE, curve));
+        pictures.insert(0, (plot::CAUSE, plot::Embedded::Png(curve)));
     }
     let page = html::report(plan, verdict, &timelines, &pictures).into_string();
     files::write_whole(&dir.join("report.html"), page.as_bytes())
