@@ -31,14 +31,19 @@ impl Canvas {
             "<svg {attributes} viewBox=\"0 0 {width} {height}\" font-family=\"'DejaVu Sans',Verdana,sans-serif\">\n\
              <path fill=\"#fff\" d=\"M0 0h{width}v{height}H0z\"/>\n"
         );
-        let mut elements: Vec<(String, String)> = Vec::with_capacity(self.shapes.len() + self.words.len());
-        elements.extend(self.shapes.iter().filter_map(|shape| Some((style(shape), element(shape)?))));
-        elements.extend(
-            self.words.iter().filter(|word| !word.text.trim().is_empty()).map(|word| (pen(word), text(word))),
-        );
-        for alike in elements.chunk_by(|a, b| a.0 == b.0) {
+        let shapes: Vec<_> = self.shapes.iter().map(|shape| (style(shape), shape)).collect();
+        for alike in shapes.chunk_by(|a, b| a.0 == b.0) {
             let _ = writeln!(svg, "<g {}>", alike[0].0);
-            svg.extend(alike.iter().map(|(_, element)| element.as_str()));
+            for beside in alike.chunk_by(|a, b| are_beside(a.1, b.1)) {
+                svg.push_str(&element(beside));
+            }
+            svg.push_str("</g>\n");
+        }
+        let words = self.words.iter().filter(|word| !word.text.trim().is_empty());
+        let words: Vec<_> = words.map(|word| (pen(word), word)).collect();
+        for alike in words.chunk_by(|a, b| a.0 == b.0) {
+            let _ = writeln!(svg, "<g {}>", alike[0].0);
+            svg.extend(alike.iter().map(|(_, word)| text(word)));
             svg.push_str("</g>\n");
         }
         svg.push_str("</svg>\n");
@@ -73,33 +78,42 @@ fn paint(what: &str, ink: Ink) -> String {
     format!("{what}=\"#{red:02x}{green:02x}{blue:02x}\"{opacity}")
 }
 
-fn element(shape: &Shape) -> Option<String> {
-    let path = match shape {
-        Shape::Rect(rect, _) => {
-            let corners = [
-                (rect.left, rect.top),
-                (rect.right(), rect.top),
-                (rect.right(), rect.bottom()),
-                (rect.left, rect.bottom()),
-            ];
-            steps(&corners)? + "z"
-        }
-        Shape::Polygon(points, _) => steps(points)? + "z",
-        Shape::Ring { centre, radius, line, .. } if line < radius => {
-            let [x, y, middle] = [centre.0, centre.1, radius - line / 2.0].map(Tenths::of);
-            return Some(format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{middle}\"/>\n"));
-        }
-        // A line without length has two round ends, which make a circle.
-        Shape::Ring { centre, .. } => steps(&[*centre])?,
-        Shape::Path(points, ..) => steps(points)?,
-    };
-    Some(format!("<path d=\"{path}\"/>\n"))
+/// Whether two shapes are rectangles of which the second begins where the first ends, or further right. Many in a row do not
+/// overlap either, so that they can be one path without a change of the picture.
+fn are_beside(first: &Shape, second: &Shape) -> bool {
+    matches!((first, second), (Shape::Rect(first, _), Shape::Rect(second, _)) if second.left >= first.right())
 }
 
-/// A line through the points as SVG writes paths: the first absolute, each other relative to the one before; none without points.
-fn steps(points: &[(f64, f64)]) -> Option<String> {
+/// The element of a shape, or of rectangles beside one another.
+fn element(shapes: &[(String, &Shape)]) -> String {
+    if let [(_, Shape::Ring { centre, radius, line, .. })] = shapes
+        && line < radius
+    {
+        let [x, y, middle] = [centre.0, centre.1, radius - line / 2.0].map(Tenths::of);
+        return format!("<circle cx=\"{x}\" cy=\"{y}\" r=\"{middle}\"/>\n");
+    }
+    let path: String = shapes.iter().map(|(_, shape)| path(shape)).collect();
+    if path.is_empty() { path } else { format!("<path d=\"{path}\"/>\n") }
+}
+
+fn path(shape: &Shape) -> String {
+    match shape {
+        Shape::Rect(rect, _) => {
+            let (right, bottom) = (rect.right(), rect.bottom());
+            let corners = [(rect.left, rect.top), (right, rect.top), (right, bottom), (rect.left, bottom)];
+            steps(&corners) + "z"
+        }
+        Shape::Polygon(points, _) => steps(points) + "z",
+        // A line without length has two round ends, which make a circle.
+        Shape::Ring { centre, .. } => steps(&[*centre]),
+        Shape::Path(points, ..) => steps(points),
+    }
+}
+
+/// A line through the points as SVG writes paths: the first absolute, each other relative to the one before.
+fn steps(points: &[(f64, f64)]) -> String {
     let mut points = points.iter().map(|(x, y)| (Tenths::of(*x), Tenths::of(*y)));
-    let mut last = points.next()?;
+    let Some(mut last) = points.next() else { return String::new() };
     let mut path = format!("M{} {}", last.0, last.1);
     let mut moved = false;
     for point in points {
@@ -115,7 +129,7 @@ fn steps(points: &[(f64, f64)]) -> Option<String> {
     if !moved {
         path.push_str("h0");
     }
-    Some(path)
+    path
 }
 
 /// What texts that follow one another may have in common.
@@ -178,6 +192,8 @@ mod tests {
     fn text_keeps_its_width_and_is_escaped() {
         let mut canvas = Canvas::new(400, 100);
         canvas.fill(Rect { left: 1.0, top: 2.0, width: 3.5, height: 4.0 }, OK.faded(0.5));
+        canvas.fill(Rect { left: 4.5, top: 2.0, width: 3.0, height: 5.0 }, OK.faded(0.5));
+        canvas.fill(Rect { left: 4.5, top: 20.0, width: 3.0, height: 5.0 }, OK.faded(0.5));
         canvas.dot((5.0, 6.0), 2.0, DARK);
         canvas.ring((5.0, 6.0), 4.0, 1.0, DARK);
         canvas.path(&[(1.0, 2.0), (10.0, 2.0), (10.0, -2.0), (10.5, -2.5)], 2.0, DARK);
@@ -185,7 +201,8 @@ mod tests {
         let svg = String::from_utf8(canvas.svg(&PictureOptions::default())).unwrap();
         assert!(
             svg.contains(
-                "<g fill=\"#3a86c8\" fill-opacity=\"0.50\" shape-rendering=\"crispEdges\">\n<path d=\"M1 2h3.5v4h-3.5z\"/>"
+                "<g fill=\"#3a86c8\" fill-opacity=\"0.50\" shape-rendering=\"crispEdges\">\n<path d=\"M1 2h3.5v4h-3.5zM4.5 2h3v5h-3z\"/>\n\
+                 <path d=\"M4.5 20h3v5h-3z\"/>\n</g>"
             ),
             "{svg}"
         );
