@@ -147,14 +147,12 @@ fn free(path: &Path) -> PathBuf {
     candidate
 }
 
-/// Writes a value as readable JSON: one field per line.
+/// Writes a value as readable JSON.
 ///
 /// # Errors
 /// When the file cannot be written.
 pub(crate) fn write_json(path: &Path, value: &impl Serialize) -> Result<(), Failure> {
-    let mut text = serde_json::to_string_pretty(value).expect("our own types can be written as JSON");
-    text.push('\n');
-    fs::write(path, text).map_err(|error| Failure::io(path, &error))
+    fs::write(path, report::readable_json(value)).map_err(|error| Failure::io(path, &error))
 }
 
 #[cfg(test)]

@@ -20,6 +20,7 @@ mod gone;
 mod headline;
 mod html;
 mod invariants;
+mod json;
 mod lanes;
 mod linearizable;
 mod liveness;
@@ -55,6 +56,7 @@ pub use digest::{DigestRound, differences as digest_differences};
 pub use evidence::brief as brief_evidence;
 pub use faults::FaultRecord;
 pub use files::ResultsError;
+pub use json::readable_json;
 pub use lanes::lanes;
 pub use logs::{LogPattern, SeenLine};
 pub use obligations::Obligation;
@@ -272,9 +274,7 @@ fn write(
     if verdict.rounds > 1 {
         csv_files::medians(&dir.join("medians.csv"), &verdict.medians)?;
     }
-    let mut json = serde_json::to_vec_pretty(verdict).expect("a verdict has only text keys and plain values");
-    json.push(b'\n');
-    files::write_whole(&dir.join("verdict.json"), &json)?;
+    files::write_whole(&dir.join("verdict.json"), readable_json(verdict).as_bytes())?;
     let timelines = html::timelines(dir, &observed, verdict);
     let shown = shown_rounds(observed, &verdict.medians);
     let drawn = plot::pictures(plan, &shown, verdict, options);
@@ -284,10 +284,14 @@ fn write(
     let of_page = differs.then(|| plot::pictures(plan, &shown, verdict, &usual));
     // Pictures take much memory, and the operations are in them now.
     drop(shown);
-    let pictures = plot::write_all(dir, &drawn, options)?;
-    let mut pictures = of_page.map_or(pictures, |drawn| plot::encode(&drawn, &usual));
+    let mut files = plot::write_all(dir, &drawn, options)?;
+    let of_page = of_page.inspect(|of_page| files = plot::encode(of_page, &usual)).unwrap_or(drawn);
+    let embedded = of_page.into_iter().zip(files);
+    let mut pictures: Vec<_> = embedded
+        .map(|((name, canvas), (_, png))| (name, plot::embedded(&canvas, html::page::caption(name), png)))
+        .collect();
     if let Ok(curve) = std::fs::read(dir.join(plot::CAUSE)) {
-        pictures.insert(0, (plot::CAUSE, curve));
+        pictures.insert(0, (plot::CAUSE, plot::Embedded::Png(curve)));
     }
     let page = html::report(plan, verdict, &timelines, &pictures).into_string();
     files::write_whole(&dir.join("report.html"), page.as_bytes())

@@ -15,6 +15,7 @@ mod tables;
 
 use super::observed::Observed;
 use super::plan::Plan;
+use super::plot::Embedded;
 use super::verdict::{Answer, RunVerdict, VariantVerdict};
 use maud::{Markup, PreEscaped, html};
 use run::RunData;
@@ -52,12 +53,12 @@ pub(crate) fn timelines(dir: &Path, observed: &[Observed], verdict: &RunVerdict)
     }
 }
 
-/// The page with these PNG files, which are some of [`PICTURES`](super::PICTURES), and [`CAUSE`](crate::plot::CAUSE).
+/// The page with these pictures, which are some of [`PICTURES`](super::PICTURES), and [`CAUSE`](crate::plot::CAUSE).
 pub(crate) fn report(
     plan: &Plan,
     verdict: &RunVerdict,
     timelines: &Timelines,
-    pictures: &[(&'static str, Vec<u8>)],
+    pictures: &[(&'static str, Embedded)],
 ) -> Markup {
     let title = format!("{}: {}", verdict.spec, verdict.answer.word());
     let content = html! {
@@ -70,9 +71,9 @@ pub(crate) fn report(
         (tables::variants(verdict))
         section #pictures {
             h2 { "Pictures" }
-            @for (name, png) in pictures {
+            @for (name, picture) in pictures {
                 @let what = page::caption(name);
-                (page::figure(what, png, &format!("{what} ({name})")))
+                (page::figure(what, picture, &format!("{what} ({name})")))
             }
         }
         (tables::faults(verdict))

@@ -1,5 +1,6 @@
 //! What is the same on every report: the frame, the style, the captions, how to read it.
 
+use crate::plot::Embedded;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use maud::{DOCTYPE, Markup, PreEscaped, html};
@@ -32,17 +33,23 @@ pub(super) fn page_with(title: &str, content: &Markup, program: &Markup, policy:
 }
 
 /// A picture within the page.
-pub(crate) fn figure(what: &str, png: &[u8], caption: &str) -> Markup {
+pub(crate) fn figure(label: &str, picture: &Embedded, caption: &str) -> Markup {
     html! {
         figure {
-            div.wide { img alt=(what) src={ "data:image/png;base64," (STANDARD.encode(png)) }; }
+            div.wide {
+                @match picture {
+                    // The writer of the SVG escapes the words in it.
+                    Embedded::Svg(svg) => (PreEscaped(svg)),
+                    Embedded::Png(png) => img alt=(label) src={ "data:image/png;base64," (STANDARD.encode(png)) };
+                }
+            }
             figcaption { (caption) }
         }
     }
 }
 
 /// The caption of the picture of this name.
-pub(super) fn caption(picture: &str) -> &'static str {
+pub(crate) fn caption(picture: &str) -> &'static str {
     match picture {
         "backoff.png" => {
             "Decisions, preemptions and adoptions a second, and the times in which nothing was decided"

@@ -21,13 +21,28 @@ const PARTS: [&str; 13] = [
     include_str!("../../page/main.js"),
 ];
 
-/// The whole program.
+/// The whole program, without comments and indentation, which are a sixth of it.
 pub(super) fn script() -> String {
-    format!("(() => {{\n\"use strict\";\n{}}})();\n", PARTS.join("\n"))
+    let lines = PARTS.iter().flat_map(|part| part.lines()).map(str::trim_start);
+    let lines: Vec<&str> = lines.filter(|line| !line.is_empty() && !line.starts_with("//")).collect();
+    format!("(() => {{\n\"use strict\";\n{}\n}})();\n", lines.join("\n"))
 }
 
 /// What browsers may load and run for a page with this program: what it holds, and only this program.
 pub(super) fn policy(script: &str) -> String {
     let hash = STANDARD.encode(Sha256::digest(script.as_bytes()));
     format!("{}; script-src 'sha256-{hash}'", super::page::POLICY)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_text_goes_over_several_lines() {
+        // It would lose its indentation.
+        for line in PARTS.iter().flat_map(|part| part.lines()) {
+            assert_eq!(line.matches('`').count() % 2, 0, "{line}");
+        }
+    }
 }

@@ -264,8 +264,9 @@ pub(super) fn checks(verdict: &RunVerdict) -> Markup {
                 @for check in &variant.checks { (one(check)) }
                 (digests::table(variant))
                 (logs::table(variant))
-                (obligations::table(variant))
+                (obligations::table(verdict, variant))
             }
+            (obligations::of_rounds(verdict))
         }
     }
 }

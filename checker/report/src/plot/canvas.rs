@@ -87,6 +87,34 @@ pub(super) enum Shape {
     Polygon(Vec<(f64, f64)>, Ink),
     /// A circle whose line is so wide, inwards from its radius.
     Ring { centre: (f64, f64), radius: f64, line: f64, ink: Ink },
+    /// A line through the points with round joints and ends.
+    Path(Vec<(f64, f64)>, f64, Ink),
+}
+
+impl Shape {
+    /// A straight line as a shape that is filled; none where it has no length.
+    pub(super) fn line(from: (f64, f64), to: (f64, f64), width: f64, ink: Ink) -> Option<Self> {
+        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
+        let length = dx.hypot(dy);
+        if length == 0.0 {
+            return None;
+        }
+        let half = width / 2.0;
+        if dx == 0.0 || dy == 0.0 {
+            let left = from.0.min(to.0) - if dx == 0.0 { half } else { 0.0 };
+            let top = from.1.min(to.1) - if dy == 0.0 { half } else { 0.0 };
+            let (width, height) = if dx == 0.0 { (width, dy.abs()) } else { (dx.abs(), width) };
+            return Some(Self::Rect(Rect { left, top, width, height }, ink));
+        }
+        let (nx, ny) = (-dy / length * half, dx / length * half);
+        let corners = vec![
+            (from.0 + nx, from.1 + ny),
+            (to.0 + nx, to.1 + ny),
+            (to.0 - nx, to.1 - ny),
+            (from.0 - nx, from.1 - ny),
+        ];
+        Some(Self::Polygon(corners, ink))
+    }
 }
 
 /// The picture being drawn. All coordinates are units from its upper left; letters have the same size in units on every
@@ -123,29 +151,7 @@ impl Canvas {
 
     /// A straight line.
     pub(crate) fn line(&mut self, from: (f64, f64), to: (f64, f64), width: f64, ink: Ink) {
-        let (dx, dy) = (to.0 - from.0, to.1 - from.1);
-        let length = dx.hypot(dy);
-        if length == 0.0 {
-            return;
-        }
-        let half = width / 2.0;
-        if dx == 0.0 || dy == 0.0 {
-            let left = from.0.min(to.0) - if dx == 0.0 { half } else { 0.0 };
-            let top = from.1.min(to.1) - if dy == 0.0 { half } else { 0.0 };
-            let (width, height) = if dx == 0.0 { (width, dy.abs()) } else { (dx.abs(), width) };
-            self.fill(Rect { left, top, width, height }, ink);
-            return;
-        }
-        let (nx, ny) = (-dy / length * half, dx / length * half);
-        self.polygon(
-            &[
-                (from.0 + nx, from.1 + ny),
-                (to.0 + nx, to.1 + ny),
-                (to.0 - nx, to.1 - ny),
-                (from.0 - nx, from.1 - ny),
-            ],
-            ink,
-        );
+        self.shapes.extend(Shape::line(from, to, width, ink));
     }
 
     /// A dashed straight line.
@@ -162,14 +168,9 @@ impl Canvas {
         }
     }
 
-    /// A line through the points with round joints. The ink should be opaque, for joints overlap.
+    /// A line through the points with round joints and ends. The ink should be opaque, for in a PNG joints overlap.
     pub(crate) fn path(&mut self, points: &[(f64, f64)], width: f64, ink: Ink) {
-        for pair in points.windows(2) {
-            self.line(pair[0], pair[1], width, ink);
-        }
-        for point in points {
-            self.dot(*point, width / 2.0, ink);
-        }
+        self.shapes.push(Shape::Path(points.to_vec(), width, ink));
     }
 
     /// A filled circle.

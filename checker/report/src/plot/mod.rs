@@ -97,6 +97,28 @@ pub(crate) fn encode(
     })
 }
 
+/// A picture as a page holds it.
+pub(crate) enum Embedded {
+    /// An element of the page: sharp at every size, and its words can be searched.
+    Svg(String),
+    /// A PNG file.
+    Png(Vec<u8>),
+}
+
+/// Bytes of the smallest element of an SVG, about.
+const SVG_ELEMENT: usize = 24;
+
+/// The picture as a page holds it, from the PNG file of the same picture: as SVG, unless it has so many shapes that the PNG is
+/// smaller.
+pub(crate) fn embedded(canvas: &Canvas, label: &str, png: Vec<u8>) -> Embedded {
+    let room = png.len().div_ceil(3) * 4;
+    if canvas.shapes.len() * SVG_ELEMENT > room {
+        return Embedded::Png(png);
+    }
+    let svg = canvas.inline_svg(label);
+    if svg.len() > room { Embedded::Png(png) } else { Embedded::Svg(svg) }
+}
+
 fn write_files(
     png: &Path,
     picture: Option<(&Canvas, &[u8])>,

@@ -26,16 +26,16 @@ type Column = [u32; 4];
 /// Draws the strip into this rectangle.
 pub(super) fn draw(canvas: &mut Canvas, area: &Area, rect: Rect, observed: &Observed) {
     canvas.text(rect.left - 14.0, rect.top + 28.0, Anchor::Right, LABEL, "when sent");
-    let columns = columns(area, rect, observed);
-    for (index, column) in columns.iter().enumerate() {
-        let left = rect.left + index as f64 * COLUMN;
-        let width = COLUMN.min(rect.right() - left);
-        let mut bottom = rect.bottom();
-        for (height, ink) in
-            heights(*column).into_iter().zip([OK.faded(0.55), REFUSED.faded(0.45), INFO, FAIL])
-        {
+    let columns: Vec<[f64; 4]> = columns(area, rect, observed).into_iter().map(heights).collect();
+    for (class, ink) in [OK.faded(0.55), REFUSED.faded(0.45), INFO, FAIL].into_iter().enumerate() {
+        let mut left = rect.left;
+        // Neighbours that look alike are one rectangle.
+        for alike in columns.chunk_by(|a, b| a[..=class] == b[..=class]) {
+            let width = (alike.len() as f64 * COLUMN).min(rect.right() - left);
+            let bottom = rect.bottom() - alike[0][..class].iter().sum::<f64>();
+            let height = alike[0][class];
             canvas.fill(Rect { left, top: bottom - height, width, height }, ink);
-            bottom -= height;
+            left += width;
         }
     }
 }

@@ -56,6 +56,16 @@ impl Raster {
                 self.with(|backend| backend.fill_polygon(points, &style(*ink)).is_ok());
             }
             Shape::Ring { centre, radius, line, ink } => self.ring(*centre, *radius, *line, *ink),
+            Shape::Path(points, width, ink) => {
+                for pair in points.windows(2) {
+                    if let Some(line) = Shape::line(pair[0], pair[1], *width, *ink) {
+                        self.draw(&line);
+                    }
+                }
+                for point in points {
+                    self.ring(*point, width / 2.0, width / 2.0, *ink);
+                }
+            }
         }
     }
 

@@ -141,11 +141,13 @@ fn draw(canvas: &mut Canvas, area: &Area, observed: &Observed, rates: &Rates, bi
     let ground = area.rect.bottom();
     let line = |heights: &[f64]| steps(area, heights, bin, rates.end);
     let (ok, answered) = (line(&rates.ok), line(&rates.answered));
-    for (ok, answered) in ok.chunks_exact(2).zip(answered.chunks_exact(2)) {
-        let ((left, ok), (right, _), top) = (ok[0], ok[1], answered[0].1);
-        let width = right - left;
-        canvas.fill(Rect { left, top: ok, width, height: ground - ok }, OK.faded(0.28));
-        canvas.fill(Rect { left, top, width, height: ok - top }, REFUSED.faded(0.22));
+    for bar in ok.chunks_exact(2) {
+        let ((left, top), (right, _)) = (bar[0], bar[1]);
+        canvas.fill(Rect { left, top, width: right - left, height: ground - top }, OK.faded(0.28));
+    }
+    for (ok, bar) in ok.chunks_exact(2).zip(answered.chunks_exact(2)) {
+        let ((left, top), (right, _)) = (bar[0], bar[1]);
+        canvas.fill(Rect { left, top, width: right - left, height: ok[0].1 - top }, REFUSED.faded(0.22));
     }
     if rates.ok != rates.answered {
         canvas.path(&answered, 1.5, REFUSED);
@@ -159,8 +161,9 @@ fn draw(canvas: &mut Canvas, area: &Area, observed: &Observed, rates: &Rates, bi
 
 /// Draws the line, but not where it lies on the ground: nothing is said by showing nothing.
 fn draw_line(canvas: &mut Canvas, line: &[(f64, f64)], ground: f64, ink: Ink) {
-    for pair in line.windows(2).filter(|pair| pair[0].1 < ground || pair[1].1 < ground) {
-        canvas.path(pair, 3.5, ink);
+    let parts = line.chunk_by(|from, to| from.1 < ground || to.1 < ground);
+    for part in parts.filter(|part| part.len() > 1) {
+        canvas.path(part, 3.5, ink);
     }
 }
 

@@ -184,8 +184,8 @@ pub fn report(dir: &Path, options: &PictureOptions) -> Result<SweepReport, Resul
     };
     plot::write(&dir.join("sweep.png"), &draw(options), options)?;
     let usual = PictureOptions::default();
-    let png = draw(&usual).png(&usual);
-    let page = page::page(&report, &measurements, &png).into_string();
+    let canvas = draw(&usual);
+    let page = page::page(&report, &measurements, &canvas).into_string();
     write_whole(&dir.join("report.html"), page.as_bytes())?;
     Ok(report)
 }
@@ -296,7 +296,7 @@ mod tests {
         assert!(csv.starts_with("load.clients,variant,rounds,times,") && csv.lines().count() == 5, "{csv}");
         assert!(csv.contains("\n64,ours,3,10.0"), "{csv}");
         let page = std::fs::read_to_string(folder.path().join("report.html")).unwrap();
-        assert!(page.contains("How &lt;fast&gt;") && page.contains("data:image/png;base64,"));
+        assert!(page.contains("How &lt;fast&gt;") && page.contains("<svg class=\"picture\""));
     }
 
     #[test]

@@ -3,19 +3,22 @@
 use super::cells::short;
 use super::{Measurement, SweepPlan, SweepReport, tables};
 use crate::html::{page, sign};
+use crate::plot::canvas::Canvas;
+use crate::plot::{self, PictureOptions};
 use crate::verdict::upper_first;
 use maud::{Markup, html};
 
-pub(super) fn page(report: &SweepReport, measurements: &[Measurement], png: &[u8]) -> Markup {
+pub(super) fn page(report: &SweepReport, measurements: &[Measurement], canvas: &Canvas) -> Markup {
     let plan = &report.plan;
     let what = format!("The figures of each variant over {}", plan.over);
+    let picture = plot::embedded(canvas, &what, canvas.png(&PictureOptions::default()));
     page::page(
         &format!("{} over {}", plan.spec, short(&plan.over)),
         &html! {
             (header(report))
             section {
                 h2 { "Picture" }
-                (page::figure(&what, png, "sweep.png"))
+                (page::figure(&what, &picture, "sweep.png"))
             }
             section {
                 h2 { "Figures" }

@@ -62,6 +62,8 @@ fn medians_stand_in_a_table_and_on_the_page() {
         &page[..4000]
     );
     assert!(page.contains("<strong>livelock</strong><br><small>3 of 3 rounds</small>"));
+    assert_eq!(page.matches("obligations, all met in 3 rounds of exp<").count(), 1);
+    assert!(!page.contains("obligations, 0 not met"), "no table for each round");
 }
 
 #[test]
