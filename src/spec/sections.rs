@@ -221,8 +221,7 @@ pub(crate) struct Cluster {
     /// Systems other than `paxos`: whether the bench starts a node again that ends by itself.
     #[serde(skip_serializing_if = "is_default")]
     pub restart: Restart,
-    /// With restart = "on-exit": how often each node is started again. Absent: 5. A node that ends once more breaks its
-    /// promise.
+    /// With restart = "on-exit": how often each node may end by itself and is started again. Absent: 5.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1))]
     pub restart_limit: Option<u32>,
@@ -264,9 +263,8 @@ pub(crate) struct Cluster {
     /// With network = "lab": whether every frame is written to cluster.pcapng, for Wireshark.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub pcap: bool,
-    /// Log files of each node besides what it prints, for example "{data}/server.log": searched for the patterns of
-    /// `[check]`, and copied into the results. Words in braces are replaced for each node: {data} (its folder), {name},
-    /// {number} (from 1).
+    /// Log files of each node besides what it prints, for example "{data}/server.log": searched for the patterns of `[check]`,
+    /// and copied into the results. Words in braces differ by node: {data} (its folder), {name}, {number} (from 1).
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub logs: Vec<String>,
     /// Delay of every link between nodes while no fault acts on it.
