@@ -14,7 +14,7 @@ use crate::paxos::membership::{Membership, Roster};
 use crate::paxos::message::{Command, Slot};
 use crate::paxos::packet::Packet;
 use crate::status::{Recovery, Status};
-use crate::trace::{Restored, TraceEvent, TraceFile};
+use crate::trace::{Restored, Started, TraceFile};
 use crate::transport::{Peers, Room};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -103,7 +103,7 @@ impl Driver {
         });
         let mut driver = Self { core, started, peers, log, folder, inbox, trace, outputs };
         if let (Some(trace), Some(restored)) = (&mut driver.trace, restored) {
-            trace.tracer.start(TraceEvent::started(&driver.core, restored));
+            trace.tracer.start(Started::of(&driver.core, restored));
         }
         driver.carry_out();
         driver

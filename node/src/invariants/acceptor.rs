@@ -1,11 +1,10 @@
 //! The invariants of one acceptor over all lives of its node.
 
-use super::Shown;
 use crate::paxos::message::{Ballot, NodeId, Slot};
-use crate::trace::TraceEvent;
+use crate::trace::Started;
 use rustc_hash::{FxHashMap, FxHashSet};
 
-/// What an acceptor has told others, and what of it is durable.
+/// The promises that an acceptor has sent, and its durable promises and pvalues.
 #[derive(Debug, Default)]
 pub(super) struct AcceptorTrace {
     /// The number of its node.
@@ -32,11 +31,11 @@ impl AcceptorTrace {
     }
 
     /// A process begins: its acceptor has every promise and every pvalue that was durable.
-    pub(super) fn start(&mut self, event: &TraceEvent) -> Result<(), String> {
-        let TraceEvent::Started { id, promised, collected, accepted, .. } = event else { return Ok(()) };
+    pub(super) fn start(&mut self, started: &Started) -> Result<(), String> {
+        let Started { id, promised, collected, accepted, .. } = started;
         self.rename(*id);
         if *promised < self.promised {
-            let (now, durable) = (Shown(*promised), Shown(self.promised));
+            let (now, durable) = (shown(*promised), shown(self.promised));
             return Err(format!("its acceptor recovered the promise {now}, and {durable} was durable (A1)"));
         }
         let recovered: FxHashMap<Slot, Ballot> =
@@ -45,7 +44,6 @@ impl AcceptorTrace {
             slot >= collected && recovered.get(slot).is_none_or(|recovered| recovered < ballot)
         };
         if let Some((ballot, slot)) = self.accepted.iter().find(lost) {
-            let ballot = Shown(Some(*ballot));
             return Err(format!("its acceptor lost the pvalue of slot {slot} and ballot {ballot} (A3)"));
         }
         self.promised = *promised;
@@ -67,16 +65,16 @@ impl AcceptorTrace {
     /// It sends the ballot that it has promised.
     pub(super) fn promises(&mut self, promised: Ballot) -> Result<(), String> {
         if self.sent > Some(promised) {
-            let (now, before) = (Shown(Some(promised)), Shown(self.sent));
+            let before = shown(self.sent);
             return Err(format!(
-                "its acceptor had promised ballot {before}, and then said it had promised {now} (A1)"
+                "its acceptor had promised ballot {before}, and then said it had promised {promised} (A1)"
             ));
         }
         self.sent = Some(promised);
         if self.promised < Some(promised) {
-            let (now, durable) = (Shown(Some(promised)), Shown(self.promised));
+            let durable = shown(self.promised);
             return Err(format!(
-                "its acceptor sent a promise of ballot {now} before it was durable (on disk: {durable})"
+                "its acceptor sent a promise of ballot {promised} before it was durable (on disk: {durable})"
             ));
         }
         Ok(())
@@ -88,10 +86,7 @@ impl AcceptorTrace {
         if ballot != promised || slot < self.collected || self.accepted.contains(&(ballot, slot)) {
             return Ok(());
         }
-        Err(format!(
-            "its acceptor answered for slot {slot} and ballot {} before that was durable",
-            Shown(Some(ballot))
-        ))
+        Err(format!("its acceptor answered for slot {slot} and ballot {ballot} before that was durable"))
     }
 
     /// It accepts a pvalue.
@@ -99,9 +94,13 @@ impl AcceptorTrace {
         if self.sent <= Some(ballot) {
             return Ok(());
         }
-        let (accepted, promised) = (Shown(Some(ballot)), Shown(self.sent));
+        let sent = shown(self.sent);
         Err(format!(
-            "its acceptor accepted ballot {accepted} for slot {slot} after a promise of ballot {promised} (A2)"
+            "its acceptor accepted ballot {ballot} for slot {slot} after a promise of ballot {sent} (A2)"
         ))
     }
+}
+
+fn shown(ballot: Option<Ballot>) -> String {
+    ballot.map_or_else(|| "none".to_owned(), |ballot| ballot.to_string())
 }

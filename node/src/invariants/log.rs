@@ -62,7 +62,7 @@ impl LogTrace {
 
     /// The log reports that it has carried out one order, or several batches that shared a write.
     ///
-    /// A report says that a batch is durable; the orders tell whether the log was told to sync.
+    /// The report claims that the batches are durable. They are only if one of the orders asks for a sync.
     pub(super) fn synced(&mut self, number: u64) {
         let mut syncs = false;
         match self.orders.front() {

@@ -32,12 +32,11 @@ mod acceptor;
 mod log;
 
 use crate::paxos::message::{Ballot, Slot};
-use crate::trace::{Fact, Named, TraceEvent, Written};
+use crate::trace::{Fact, Named, Started, TraceEvent, Written};
 use acceptor::AcceptorTrace;
 use log::LogTrace;
 use rustc_hash::FxHashMap;
 use std::collections::BTreeSet;
-use std::fmt;
 
 /// The invariants, and what is known of all nodes.
 #[derive(Debug, Default)]
@@ -79,18 +78,6 @@ struct NodeTrace {
     accepted: FxHashMap<Slot, Named>,
 }
 
-/// A ballot as people read it.
-pub(crate) struct Shown(pub Option<Ballot>);
-
-impl fmt::Display for Shown {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.0 {
-            Some(Ballot { round, leader }) => write!(f, "{round}.{}", leader.0),
-            None => f.write_str("none"),
-        }
-    }
-}
-
 impl Invariants {
     /// Number of events so far.
     pub fn events(&self) -> u64 {
@@ -120,81 +107,50 @@ impl Invariants {
     }
 
     fn check(&mut self, name: &str, event: &TraceEvent) -> Result<(), String> {
-        if let TraceEvent::Started { .. } = event {
-            self.start(name, event)?;
-        }
-        let Some(node) = self.nodes.get_mut(name) else { return Ok(()) };
+        let node = self.nodes.entry(name.to_owned()).or_default();
         let life = node.life;
         match *event {
+            TraceEvent::Started(ref started) => {
+                self.changed |= started.version > 0;
+                return node.start(started);
+            }
             TraceEvent::Append { number, sync, ref records } => {
                 node.log.append(number, sync, records);
-                records.iter().try_for_each(|record| self.written(name, record))
+                return records.iter().try_for_each(|record| self.written(name, record));
             }
-            TraceEvent::RemoveBefore(index) => node.log.order_removal(index),
-            TraceEvent::Rotated(index) => node.log.rotated(index),
-            TraceEvent::Scouts(ballot) => self.ballot(name, life, ballot),
-            TraceEvent::Promises(promised) => node.acceptor.promises(promised),
+            TraceEvent::Scouts(ballot) => return self.ballot(name, life, ballot),
             TraceEvent::Proposes(ballot, slot, command) => {
                 self.ballot(name, life, ballot)?;
-                self.proposed(ballot, slot, command)
+                return self.proposed(ballot, slot, command);
             }
-            TraceEvent::Answers { ballot, slot, promised } => node.acceptor.answers(ballot, slot, promised),
-            TraceEvent::Reports(slot) if slot > node.durable => Err(format!(
-                "it reported the slots below {slot} as durable, and only those below {} are",
-                node.durable
-            )),
+            TraceEvent::RemoveBefore(index) => return node.log.order_removal(index),
+            TraceEvent::Rotated(index) => return node.log.rotated(index),
+            TraceEvent::Promises(promised) => return node.acceptor.promises(promised),
+            TraceEvent::Answers { ballot, slot, promised } => {
+                return node.acceptor.answers(ballot, slot, promised);
+            }
+            TraceEvent::Reports(slot) => return node.reports(slot),
             TraceEvent::Collected(slot) => {
                 node.acceptor.collected = slot;
                 self.check_collected(name, slot);
-                Ok(())
             }
-            TraceEvent::Started { .. }
-            | TraceEvent::Named(_)
-            | TraceEvent::Sync(_)
-            | TraceEvent::Rotate
-            | TraceEvent::Synced(_)
-            | TraceEvent::Removed
-            | TraceEvent::Saved { .. }
-            | TraceEvent::Heard { .. }
-            | TraceEvent::Reports(_) => {
-                node.learn(event);
-                Ok(())
+            TraceEvent::Named(id) => node.acceptor.rename(id),
+            TraceEvent::Sync(_) => node.log.order_sync(),
+            TraceEvent::Rotate => node.log.order_rotation(),
+            TraceEvent::Removed => node.log.removed(),
+            TraceEvent::Synced(number) => {
+                node.log.synced(number);
+                node.take_durable();
+            }
+            TraceEvent::Saved { index, slot_out } => {
+                node.log.saved(index);
+                node.has_below(slot_out);
+            }
+            TraceEvent::Heard { ref from, slot_out } => {
+                let heard = node.heard.entry(from.clone()).or_default();
+                *heard = slot_out.max(*heard);
             }
         }
-    }
-
-    /// A process begins: what it recovered is compared with what it wrote.
-    fn start(&mut self, name: &str, event: &TraceEvent) -> Result<(), String> {
-        let TraceEvent::Started { id, version, window, replicas, restored, .. } = event else {
-            return Ok(());
-        };
-        self.changed |= *version > 0;
-        let node = self.nodes.entry(name.to_owned()).or_default();
-        // A member that comes back under another number without its log is a new member. If it was killed while it
-        // waited to be added, there is a log without records.
-        let is_empty = restored.first_segment == 1 && restored.records.is_empty();
-        if is_empty && node.acceptor.is_other(*id) {
-            *node = NodeTrace { life: node.life, ..NodeTrace::default() };
-        }
-        node.life += 1;
-        (node.window, node.replicas) = (*window, *replicas);
-        node.log.start(restored)?;
-        let TraceEvent::Started { accepted, slot_out, unapplied, .. } = event else { return Ok(()) };
-        // What the log recovered is durable now, whether it was synced before or not.
-        node.take_durable();
-        node.acceptor.start(event)?;
-        // A replica that joins begins at slot 0.
-        if (*slot_out).max(1) < node.durable {
-            return Err(format!(
-                "it recovered the slots below {slot_out}, and those below {} were durable",
-                node.durable
-            ));
-        }
-        node.accepted.clear();
-        // Not from the records: a snapshot may have a later pvalue than the log behind it.
-        node.accepted.extend(accepted.iter().map(|(_, slot, command)| (*slot, *command)));
-        node.ahead.extend(unapplied);
-        node.has_below(*slot_out);
         Ok(())
     }
 
@@ -237,7 +193,7 @@ impl Invariants {
         if *self.proposed.entry((ballot, slot)).or_insert(command.hash) == command.hash {
             return Ok(());
         }
-        Err(format!("ballot {} has two commands for slot {slot} (A4)", Shown(Some(ballot))))
+        Err(format!("ballot {ballot} has two commands for slot {slot} (A4)"))
     }
 
     /// L1.
@@ -247,7 +203,7 @@ impl Invariants {
             return Ok(());
         }
         let before = if node == name { "before its last restart".to_owned() } else { format!("by {node}") };
-        Err(format!("ballot {} was used {before} (L1)", Shown(Some(ballot))))
+        Err(format!("ballot {ballot} was used {before} (L1)"))
     }
 
     /// Section 4.2.
@@ -284,27 +240,44 @@ impl Invariants {
 }
 
 impl NodeTrace {
-    /// Takes note of an event that no invariant forbids.
-    fn learn(&mut self, event: &TraceEvent) {
-        match *event {
-            TraceEvent::Named(id) => self.acceptor.rename(id),
-            TraceEvent::Sync(_) => self.log.order_sync(),
-            TraceEvent::Rotate => self.log.order_rotation(),
-            TraceEvent::Removed => self.log.removed(),
-            TraceEvent::Synced(number) => {
-                self.log.synced(number);
-                self.take_durable();
-            }
-            TraceEvent::Saved { index, slot_out } => {
-                self.log.saved(index);
-                self.has_below(slot_out);
-            }
-            TraceEvent::Heard { ref from, slot_out } => {
-                let heard = self.heard.entry(from.clone()).or_default();
-                *heard = slot_out.max(*heard);
-            }
-            _ => {}
+    /// A process begins: what it recovered is compared with what was durable.
+    fn start(&mut self, started: &Started) -> Result<(), String> {
+        let Started { id, window, replicas, restored, accepted, slot_out, unapplied, .. } = started;
+        // A member that comes back under another number without its log is a new member. If it was killed while it
+        // waited to be added, there is a log without records.
+        let is_empty = restored.first_segment == 1 && restored.records.is_empty();
+        if is_empty && self.acceptor.is_other(*id) {
+            *self = Self { life: self.life, ..Self::default() };
         }
+        self.life += 1;
+        (self.window, self.replicas) = (*window, *replicas);
+        self.log.start(restored)?;
+        // Every recovered record is durable now, whether it was synced before or not.
+        self.take_durable();
+        self.acceptor.start(started)?;
+        // A replica that joins begins at slot 0.
+        if (*slot_out).max(1) < self.durable {
+            return Err(format!(
+                "it recovered the slots below {slot_out}, and those below {} were durable",
+                self.durable
+            ));
+        }
+        // Not from the records: a snapshot may have a later pvalue than the log behind it.
+        self.accepted = accepted.iter().map(|(_, slot, command)| (*slot, *command)).collect();
+        self.ahead.extend(unapplied);
+        self.has_below(*slot_out);
+        Ok(())
+    }
+
+    /// It sends its progress.
+    fn reports(&self, slot: Slot) -> Result<(), String> {
+        if slot <= self.durable {
+            return Ok(());
+        }
+        Err(format!(
+            "it reported the slots below {slot} as durable, and only those below {} are",
+            self.durable
+        ))
     }
 
     /// Takes note of the records that have become durable.

@@ -2,7 +2,7 @@
 
 use super::Invariants;
 use crate::paxos::message::{Ballot, NodeId, Slot};
-use crate::trace::{Fact, Named, Restored, TraceEvent, Written};
+use crate::trace::{Fact, Named, Restored, Started, TraceEvent, Written};
 
 fn ballot(round: u64, leader: u8) -> Ballot {
     Ballot { round, leader: NodeId(leader) }
@@ -38,9 +38,7 @@ fn start(records: &[Written], existed: bool) -> TraceEvent {
             Fact::Members { .. } | Fact::Other => {}
         }
     }
-    TraceEvent::Started {
-        id: NodeId(0),
-        version: 0,
+    TraceEvent::Started(Started {
         window: 20,
         replicas: 3,
         restored: Restored { existed, first_segment: 1, records: records.to_vec() },
@@ -48,8 +46,16 @@ fn start(records: &[Written], existed: bool) -> TraceEvent {
         collected: 1,
         accepted,
         slot_out,
-        unapplied: Vec::new(),
+        ..Started::default()
+    })
+}
+
+/// The same start with another state.
+fn with(mut event: TraceEvent, change: impl FnOnce(&mut Started)) -> TraceEvent {
+    if let TraceEvent::Started(started) = &mut event {
+        change(started);
     }
+    event
 }
 
 /// A batch that the log syncs.
@@ -86,39 +92,22 @@ fn promises_rise_over_restarts() {
     let restart = start(&[written(3, Fact::Promise(ballot(3, 1)))], true);
     let later = [restart.clone(), TraceEvent::Promises(ballot(2, 1))];
     breaks(alone(promise(3).chain(later)), "had promised ballot 3.1, and then said it had promised 2.1 (A1)");
-    let mut forgets = restart;
-    if let TraceEvent::Started { promised, .. } = &mut forgets {
-        *promised = None;
-    }
+    let forgets = with(restart, |started| started.promised = None);
     breaks(alone(promise(3).chain([forgets])), "recovered the promise none, and 3.1 was durable (A1)");
 }
 
 #[test]
 fn restarts_recover_what_was_durable() {
     let records = [accepted(1, 1, 7), accepted(2, 1, 7), decided(1, 7), decided(3, 9)];
-    let after = |change: fn(&mut TraceEvent)| {
-        let mut restart = start(&records, true);
-        change(&mut restart);
-        alone(synced(1, &records).into_iter().chain([restart]))
+    let after = |change: fn(&mut Started)| {
+        alone(synced(1, &records).into_iter().chain([with(start(&records, true), change)]))
     };
     assert_eq!(after(|_| {}), None);
-    let older = after(|restart| {
-        if let TraceEvent::Started { accepted, .. } = restart {
-            accepted.truncate(1);
-        }
-    });
+    let older = after(|started| started.accepted.truncate(1));
     breaks(older, "lost the pvalue of slot 1 and ballot 2.0 (A3)");
-    let collected = after(|restart| {
-        if let TraceEvent::Started { accepted, collected, .. } = restart {
-            (*accepted, *collected) = (Vec::new(), 2);
-        }
-    });
+    let collected = after(|started| (started.accepted, started.collected) = (Vec::new(), 2));
     assert_eq!(collected, None);
-    let behind = after(|restart| {
-        if let TraceEvent::Started { slot_out, .. } = restart {
-            *slot_out = 1;
-        }
-    });
+    let behind = after(|started| started.slot_out = 1);
     breaks(behind, "recovered the slots below 1, and those below 2 were durable");
 }
 
@@ -128,7 +117,7 @@ fn answers_need_durable_records() {
     let answer = TraceEvent::Answers { ballot: ballot(1, 0), slot: 1, promised: ballot(1, 0) };
     assert_eq!(alone([append(true), TraceEvent::Synced(1), answer.clone()]), None);
     breaks(alone([append(true), answer.clone(), TraceEvent::Synced(1)]), "before it was durable");
-    // The log reports a batch that it was not told to sync.
+    // The log reports a batch without a sync.
     let order = [append(false), TraceEvent::Sync(1), TraceEvent::Synced(1)];
     breaks(alone(order.clone().into_iter().chain([answer.clone()])), "before it was durable");
     assert_eq!(alone(order.into_iter().chain([TraceEvent::Synced(1), answer.clone()])), None);
@@ -173,10 +162,9 @@ fn segments_go_behind_their_snapshot() {
     breaks(alone(before().chain([removes])), "without a durable snapshot");
     // The log begins behind the snapshot.
     let after = synced(2, &[decided(2, 8)]);
-    let mut restart = start(&[decided(2, 8)], true);
-    if let TraceEvent::Started { restored, slot_out, .. } = &mut restart {
-        (restored.first_segment, *slot_out) = (2, 3);
-    }
+    let restart = with(start(&[decided(2, 8)], true), |started| {
+        (started.restored.first_segment, started.slot_out) = (2, 3);
+    });
     let reports = TraceEvent::Reports(3);
     assert_eq!(alone(before().chain([saved]).chain(after).chain([restart, reports])), None);
 }
@@ -231,11 +219,10 @@ fn short_decision_has_pvalue_of_snapshot() {
         || synced(1, &[decided(9, 7)]).into_iter().chain([TraceEvent::Rotate, TraceEvent::Rotated(2)]);
     // The log of the second life has the pvalue of ballot 3, and its snapshot already that of ballot 4.
     let behind = accepted(3, 1, 7);
-    let mut restart = start(&[behind], true);
-    if let TraceEvent::Started { restored, accepted, .. } = &mut restart {
-        restored.first_segment = 2;
-        accepted.push((ballot(4, 0), 1, named(8)));
-    }
+    let restart = with(start(&[behind], true), |started| {
+        started.restored.first_segment = 2;
+        started.accepted.push((ballot(4, 0), 1, named(8)));
+    });
     let [more, _] = synced(2, &[behind]);
     let [short, _] = synced(1, &[written(1, Fact::Decided(1, None))]);
     let life = |command| {
@@ -272,16 +259,11 @@ fn members_change_after_window_slots() {
 
 #[test]
 fn returning_member_begins_anew() {
-    let mut again = start(&[], false);
-    if let TraceEvent::Started { id, .. } = &mut again {
-        *id = NodeId(7);
-    }
+    let again = with(start(&[], false), |started| started.id = NodeId(7));
     let life = || synced(1, &[decided(1, 7)]);
     assert_eq!(alone(life().into_iter().chain([again.clone()])), None);
     // It was killed once while it waited to be added, so it has a log without records.
-    if let TraceEvent::Started { restored, .. } = &mut again {
-        restored.existed = true;
-    }
-    assert_eq!(alone(life().into_iter().chain([again])), None);
+    let waited = with(again, |started| started.restored.existed = true);
+    assert_eq!(alone(life().into_iter().chain([waited])), None);
     breaks(alone(life().into_iter().chain([start(&[], false)])), "1 records fewer than were durable");
 }

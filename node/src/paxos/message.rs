@@ -4,6 +4,7 @@ use super::membership::Membership;
 use crate::store::Operation;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,12 @@ pub struct Ballot {
     pub round: u64,
     /// The leader whose ballot it is.
     pub leader: NodeId,
+}
+
+impl fmt::Display for Ballot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}.{}", self.round, self.leader.0)
+    }
 }
 
 /// Prefix of the names under which replicas number anonymous commands; no client's name has it.

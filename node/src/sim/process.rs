@@ -9,7 +9,7 @@ use crate::paxos::acceptor::Acceptor;
 use crate::paxos::membership::Roster;
 use crate::paxos::message::{Message, NodeId, Slot};
 use crate::paxos::step::Record;
-use crate::trace::{Restored, TraceEvent};
+use crate::trace::{Restored, Started};
 use rand::rngs::ChaCha8Rng;
 use rand::{RngExt, SeedableRng};
 use std::collections::{BTreeMap, VecDeque};
@@ -170,7 +170,7 @@ impl Cluster {
         let core = Core::new(config, roster, life, (recovered, log.bytes()), &mut outputs);
         let has = core.replica().map_or(1, |replica| replica.slot_out().max(1));
         node.collected = core.acceptor().map_or(1, Acceptor::collected);
-        let started = restored.map(|restored| TraceEvent::started(&core, restored));
+        let started = restored.map(|restored| Started::of(&core, restored));
         node.process = Some(Process {
             core,
             inbox: Vec::new(),

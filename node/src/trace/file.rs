@@ -109,27 +109,16 @@ pub fn read(path: &Path, mut each: impl FnMut(usize, TraceEvent)) -> Result<(), 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trace::Restored;
+    use crate::trace::Started;
 
     fn started() -> TraceEvent {
-        TraceEvent::Started {
-            id: crate::paxos::message::NodeId(0),
-            version: 0,
-            window: 20,
-            replicas: 3,
-            restored: Restored { existed: false, first_segment: 1, records: Vec::new() },
-            promised: None,
-            collected: 1,
-            accepted: Vec::new(),
-            slot_out: 1,
-            unapplied: Vec::new(),
-        }
+        TraceEvent::Started(Started::default())
     }
 
     fn write(path: &Path, events: &[TraceEvent]) {
         let mut file = TraceFile::open(path).unwrap();
         for event in events {
-            file.tracer.start(event.clone());
+            file.tracer.push(event.clone());
         }
         file.write().unwrap();
     }

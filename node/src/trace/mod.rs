@@ -100,7 +100,7 @@ fn hash(value: &(impl Hash + ?Sized)) -> u64 {
 }
 
 /// What a node found in its log at its start.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Restored {
     /// Whether there was a log.
     pub existed: bool,
@@ -121,33 +121,37 @@ impl Restored {
     }
 }
 
+/// A process at its start, with the state that its roles recovered.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Started {
+    /// The node's number.
+    pub id: NodeId,
+    /// The version of its membership.
+    pub version: u64,
+    /// WINDOW.
+    pub window: u64,
+    /// Number of replicas of the newest configuration.
+    pub replicas: usize,
+    /// What was in its log.
+    pub restored: Restored,
+    /// The promise that its acceptor recovered.
+    pub promised: Option<Ballot>,
+    /// The first slot that its acceptor has not forgotten.
+    pub collected: Slot,
+    /// The pvalues that its acceptor recovered.
+    pub accepted: Vec<(Ballot, Slot, Named)>,
+    /// The first slot that its replica has not applied.
+    pub slot_out: Slot,
+    /// The later slots whose decisions it recovered.
+    pub unapplied: Vec<Slot>,
+}
+
 /// One event of a node.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TraceEvent {
     /// A process of the node began.
-    Started {
-        /// The node's number.
-        id: NodeId,
-        /// The version of its membership.
-        version: u64,
-        /// WINDOW.
-        window: u64,
-        /// Number of replicas of the newest configuration.
-        replicas: usize,
-        /// What was in its log.
-        restored: Restored,
-        /// The promise that its acceptor recovered.
-        promised: Option<Ballot>,
-        /// The first slot that its acceptor has not forgotten.
-        collected: Slot,
-        /// The pvalues that its acceptor recovered.
-        accepted: Vec<(Ballot, Slot, Named)>,
-        /// The first slot that its replica has not applied.
-        slot_out: Slot,
-        /// The later slots whose decisions it recovered.
-        unapplied: Vec<Slot>,
-    },
+    Started(Started),
     /// The node acts under this number from now on.
     Named(NodeId),
     /// It hands a batch of records to the log.
@@ -206,13 +210,13 @@ pub enum TraceEvent {
     Reports(Slot),
 }
 
-impl TraceEvent {
-    /// The first event of a process, whose core was built from a log that had this.
-    pub fn started<C>(core: &Core<C>, restored: Restored) -> Self {
+impl Started {
+    /// The start of a process whose core was built from this log.
+    pub fn of<C>(core: &Core<C>, restored: Restored) -> Self {
         let Membership { version, window, .. } = *core.membership();
         let named = |PValue { ballot, slot, command }: PValue| (ballot, slot, Named::of(&command));
         let acceptor = core.acceptor();
-        Self::Started {
+        Self {
             id: core.roster().me,
             version,
             window,
@@ -238,11 +242,9 @@ pub struct Tracer {
 
 impl Tracer {
     /// Adds the first event of the process.
-    pub fn start(&mut self, started: TraceEvent) {
-        if let TraceEvent::Started { collected, .. } = started {
-            self.collected = collected;
-        }
-        self.push(started);
+    pub fn start(&mut self, started: Started) {
+        self.collected = started.collected;
+        self.push(TraceEvent::Started(started));
     }
 
     /// Adds the events of an input, before the core handles it.
