@@ -143,7 +143,9 @@ fn conclude(
     let share = tally.share(true);
     let style = if share.seen > 0 { BAD } else { DOUBT };
     screen.line(&format!("{style}{}{style:#}", tally.line()));
-    screen.line(&format!("  {FAINT}{}{FAINT:#}", tally.intervals()));
+    if let Some(intervals) = tally.intervals() {
+        screen.line(&format!("  {FAINT}{intervals}{FAINT:#}"));
+    }
     let divergences = tally.divergences();
     for line in divergences.iter().take(SHOWN) {
         screen.line(&format!("  {FAINT}diverged {line}{FAINT:#}"));

@@ -89,8 +89,8 @@ impl Tally {
         if plain.of == 0 { line } else { format!("{line} (plain rerun: {} of {})", plain.seen, plain.of) }
     }
 
-    /// The intervals in which the rates lie with a probability of 95 %.
-    pub(crate) fn intervals(&self) -> String {
+    /// The intervals in which the rates lie with a probability of 95 %; none without a run.
+    pub(crate) fn intervals(&self) -> Option<String> {
         let interval = |replayed: bool| {
             let share = self.share(replayed);
             (share.of > 0).then(|| {
@@ -100,7 +100,7 @@ impl Tally {
             })
         };
         let both: Vec<_> = [true, false].into_iter().filter_map(interval).collect();
-        format!("with 95 % confidence: {}", both.join(", "))
+        (!both.is_empty()).then(|| format!("with 95 % confidence: {}", both.join(", ")))
     }
 
     /// Where replays diverged first, the most frequent reasons first.
@@ -149,7 +149,9 @@ mod tests {
             tally.add(made(replayed, again, failed));
         }
         assert_eq!(tally.line(), "violated again in 2 of 2 replays (plain rerun: 0 of 1)");
-        assert_eq!(tally.intervals(), "with 95 % confidence: replays 34 to 100 %, plain reruns 0 to 79 %");
+        let intervals = "with 95 % confidence: replays 34 to 100 %, plain reruns 0 to 79 %";
+        assert_eq!(tally.intervals().as_deref(), Some(intervals));
+        assert_eq!(Tally::default().intervals(), None);
         let json = tally.json("results/x", "linearizable: x", 50.0);
         assert_eq!((&json["replays"]["again"], &json["plain"]["of"]), (&json!(2), &json!(1)));
     }
