@@ -105,7 +105,7 @@ fn forgets(fault: &FaultRecord) -> bool {
 
 /// Whether it makes a node forget, or looks to the node like a power loss.
 ///
-/// A bit that is flipped in the last record of a node without power cannot be told from a write that the power loss tore.
+/// A node without power cannot distinguish a flipped bit in its last record from a write that the power loss tore.
 fn may_forget(fault: &FaultRecord, observed: &Observed) -> bool {
     let blurs = |other: &&FaultRecord| {
         BLURRING.contains(&other.kind.as_str())

@@ -3,18 +3,19 @@
 //! *Problem*: where several elements are equal, it is open which of them a dequeue took. A search that follows time
 //! orders concurrent enqueues long before the dequeues show which order is right, and keeps every order until then.
 //!
-//! *Idea*: choose the order of the enqueues and that of the dequeues together. The first enqueue is chosen and then the
+//! *Idea*: the search of Wing and Gong with memoization (Lowe 2017), over two orders in step in place of one in time. It
+//! chooses the order of the enqueues and that of the dequeues together. The first enqueue is chosen and then the
 //! first dequeue, which must have found its element; then the second of each, and so on. A wrong order shows at the
 //! next dequeue, however full the queue is. Which operations were chosen is all that matters for the rest, so a
 //! configuration that failed once is not entered again.
 //!
 //! *Why it is right*: let E be the chosen order of enqueues and D that of dequeues and peeks, each respecting real time.
 //! In an order of all operations, those of D also follow the enqueue of their element. That cannot be if an operation
-//! of D completes before the enqueue of its element, or of an earlier one, begins; these choices are left out. Nothing
-//! else stands in the way: a cycle of E, D and real time would have two edges of real time, d before e and f before c,
+//! of D completes before the enqueue of its element, or of an earlier one, begins; these choices are left out. There
+//! is no other obstacle: a cycle of E, D and real time would have two edges of real time, d before e and f before c,
 //! with e not behind f in E and c not behind d in D. If d completes first, it precedes c, against D; if f does, it
 //! precedes e, against E. An operation that found nothing cuts E and D into parts of which one precedes the other as a
-//! whole, which is looked at where it is chosen.
+//! whole, which is checked where it is chosen.
 //!
 //! *Cost*: exponential in the number of concurrent operations in the worst case, near-linear in the length of the
 //! history at fixed concurrency.
@@ -114,7 +115,7 @@ impl Chosen {
     }
 }
 
-/// Where the search stands.
+/// A configuration of the search.
 #[derive(Debug, Clone, Default)]
 struct Position {
     /// By kind.
@@ -171,7 +172,7 @@ struct Search {
     frames: Vec<Frame>,
     /// What was chosen on the way to each frame but the first.
     path: Vec<Choice>,
-    /// Every position that was entered, and how many bytes they take. What leads back to one has failed there.
+    /// Every configuration that was entered, and their size in bytes. A choice that leads to one again fails.
     entered: FxHashSet<Box<[u32]>>,
     bytes: usize,
 }
@@ -187,7 +188,7 @@ impl Search {
                 ContainerAction::Peek(element) => (Kind::Peek, element),
                 ContainerAction::Empty => (Kind::Empty, ANY),
             };
-            // What found something without an effect says nothing if it may not have happened.
+            // An uncertain operation without an effect restricts no order.
             if call.certain() || matches!(kind, Kind::Add | Kind::Remove) {
                 let Call { invoked, completed, origin, .. } = *call;
                 by_kind[kind as usize].push(Operation { element, invoked, completed, origin });
@@ -246,7 +247,7 @@ impl Search {
         kinds.iter().map(|kind| self.due(position, *kind)).min().unwrap_or(NEVER)
     }
 
-    /// Whether everything that certainly left or was looked at has its place. What stays can be enqueued at the end.
+    /// Whether every certain dequeue and peek was chosen. The elements that remain can be enqueued at the end.
     fn is_complete(&self, position: &Position) -> bool {
         self.first_due(position, &LEAVING) == NEVER
     }
@@ -270,10 +271,10 @@ impl Search {
         choices
     }
 
-    /// What may come while no element is at the head.
+    /// The choices while no element is at the head.
     fn choices_of_next(&self, position: &Position) -> Vec<Choice> {
         let due = self.first_due(position, &KINDS);
-        // All that was chosen precedes whoever finds nothing, and all that was not follows it.
+        // Every chosen operation precedes the empty dequeue, and every other one follows it.
         let latest = [Kind::Remove, Kind::Peek].map(|kind| self.latest(position, kind));
         if latest.iter().all(|latest| *latest <= self.due(position, Kind::Add))
             && let Some(empty) = self.candidates(position, Kind::Empty, due).next()
@@ -293,7 +294,7 @@ impl Search {
         choices
     }
 
-    /// What may come while an element is at the head: of the operations that find it, the one that completes first.
+    /// The choices while an element is at the head: of the operations that find it, the one that completes first.
     /// Another one that begins earlier may come instead, as long as some operation finds nothing later: the first might
     /// be chosen too early for that one.
     fn choices_at_head(&self, position: &Position, element: u32) -> Vec<Choice> {
@@ -303,7 +304,7 @@ impl Search {
             _ => self.due(position, Kind::Add),
         };
         let mut choices: Vec<Choice> = Vec::new();
-        // One that does not say what it took takes whatever the others leave.
+        // A dequeue with an unknown result may take any element, so it comes last.
         for (kind, wanted) in [(Kind::Peek, element), (Kind::Remove, element), (Kind::Remove, ANY)] {
             if kind == Kind::Remove
                 && choices.iter().any(|choice| self.operation(*choice).invoked <= harmless)

@@ -97,7 +97,7 @@ pub(crate) fn encode(
     })
 }
 
-/// A picture as a page holds it.
+/// A picture inside a page.
 pub(crate) enum Embedded {
     /// An element of the page: sharp at every size, and its words can be searched.
     Svg(String),
@@ -105,11 +105,10 @@ pub(crate) enum Embedded {
     Png(Vec<u8>),
 }
 
-/// Bytes of the smallest element of an SVG, about.
+/// Approximate size of the smallest element of an SVG, in bytes.
 const SVG_ELEMENT: usize = 24;
 
-/// The picture as a page holds it, from the PNG file of the same picture: as SVG, unless it has so many shapes that the PNG is
-/// smaller.
+/// The picture in the smaller of both formats: as SVG, or as this PNG file where many shapes make the SVG larger.
 pub(crate) fn embedded(canvas: &Canvas, label: &str, png: Vec<u8>) -> Embedded {
     let room = png.len().div_ceil(3) * 4;
     if canvas.shapes.len() * SVG_ELEMENT > room {
