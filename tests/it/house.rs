@@ -197,6 +197,43 @@ fn every_path_that_a_document_names_exists() {
     }
 }
 
+/// Rows of tables that have more or fewer cells than their header, by line.
+fn uneven_rows_in(text: &str) -> Vec<usize> {
+    let mut uneven = Vec::new();
+    let mut header = None;
+    let mut code = false;
+    for (number, line) in (1..).zip(text.lines()) {
+        code ^= line.starts_with("```");
+        if code || !line.starts_with('|') {
+            header = None;
+            continue;
+        }
+        // A bar in backquotes or behind a backslash is part of its cell.
+        let bare: String = line.replace("\\|", "").split('`').step_by(2).collect();
+        let cells = bare.matches('|').count();
+        if *header.get_or_insert(cells) != cells {
+            uneven.push(number);
+        }
+    }
+    uneven
+}
+
+#[test]
+fn tables_in_documents_have_even_rows() {
+    for name in documents() {
+        let text = std::fs::read_to_string(root().join(&name)).unwrap();
+        let uneven = uneven_rows_in(&text);
+        assert!(uneven.is_empty(), "{}, lines {uneven:?}: cells unlike those of the header", name.display());
+        assert!(!text.contains("TODO"), "{} leaves something to do", name.display());
+    }
+}
+
+#[test]
+fn search_for_uneven_rows_finds_them() {
+    let text = "| a | b |\n|---|---|\n| `x|y` | 2 |\n| 1 | 2 | 3 |\n| a \\| b | 2 |\n| 1 |\n";
+    assert_eq!(uneven_rows_in(text), [4, 6]);
+}
+
 #[test]
 fn workloads_page_lists_every_spec() {
     let page = std::fs::read_to_string(root().join("workloads/README.md")).unwrap();
