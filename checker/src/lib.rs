@@ -12,6 +12,7 @@ pub mod follow;
 pub mod initial;
 pub mod limits;
 pub mod linearizability;
+mod order;
 pub mod parallel;
 pub mod property;
 pub mod sequential;

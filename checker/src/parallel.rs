@@ -3,6 +3,7 @@
 //! This crate starts no thread. A check splits its work into independent parts, one for each key, and the
 //! caller's [`Workers`] run several of them at the same time.
 
+use crate::order::indexes_by_key;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -54,8 +55,7 @@ pub(crate) fn parallel_map<T: Send>(
     workers: &dyn Workers,
     work: impl Fn(usize) -> T + Sync,
 ) -> Vec<T> {
-    let mut largest_first: Vec<usize> = (0..sizes.len()).collect();
-    largest_first.sort_by_key(|&index| std::cmp::Reverse(sizes[index]));
+    let largest_first = indexes_by_key(sizes.iter().map(|&size| u64::MAX - size as u64));
     let next = AtomicUsize::new(0);
     let results = Mutex::new(Vec::with_capacity(sizes.len()));
     let part = || {

@@ -12,6 +12,7 @@ use super::{
     witness::{self, Blamed},
 };
 use crate::limits::Limits;
+use crate::order::sort_by_key;
 use crate::parallel::parallel_map;
 use history::{OperationRef, Operations, ToOperations};
 
@@ -127,7 +128,7 @@ impl Judge<'_> {
                 Err(reason) => reasons.push(reason),
             }
         }
-        impossible.sort_by_key(|(blamed, _)| blamed.completed);
+        sort_by_key(&mut impossible, |(blamed, _)| blamed.completed.into());
         if let [(blamed, key), others @ ..] = impossible.as_slice() {
             let mut witness = explain(*key, *blamed);
             witness.other_keys = others.iter().map(|&(_, key)| names[key].map(str::to_owned)).collect();

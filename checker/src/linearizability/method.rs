@@ -4,6 +4,7 @@
 
 use super::call::Call;
 use crate::limits::{Limits, Share, Stop};
+use crate::order::sort_by_key;
 
 /// What is known about one key, and what shows it where the key is not linearizable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +133,7 @@ pub(super) fn earliest<M: Method>(
     impossible: impl Fn(&[Call<M::Action>]) -> bool,
 ) -> Call<M::Action> {
     let mut completions: Vec<&Call<M::Action>> = calls.iter().filter(|call| call.certain()).collect();
-    completions.sort_by_key(|call| call.completed);
+    sort_by_key(&mut completions, |call| call.completed.into());
     let first = completions.partition_point(|call| !impossible(&until(method, calls, call.completed)));
     let blamed = completions.get(first).or(completions.last());
     (*blamed.expect("a history without completions is linearizable")).clone()

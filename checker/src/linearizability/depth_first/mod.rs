@@ -160,8 +160,7 @@ fn search_by<S: Subject>(
     let object = subject.object(&Classes { actions: &actions, counts }, ahead);
     match plan.live {
         0..=64 => run::<_, _, 1>(&plan, object, calls, limits),
-        65..=128 => run::<_, _, 2>(&plan, object, calls, limits),
-        129..=512 => run::<_, _, 8>(&plan, object, calls, limits),
+        65..=512 => run::<_, _, 8>(&plan, object, calls, limits),
         513..=4096 => run::<_, _, 64>(&plan, object, calls, limits),
         open => (Decision::Unknown { why: Stop::Concurrency(open), sound_until: 0 }, None),
     }

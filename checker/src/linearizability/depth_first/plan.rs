@@ -2,6 +2,7 @@
 
 use super::super::call::{Call, NEVER};
 use super::object::count;
+use crate::order::sort_by_key;
 use rustc_hash::FxHashMap;
 use std::hash::Hash;
 
@@ -66,7 +67,7 @@ impl Plan {
     pub(super) fn new<A>(calls: &[Call<A>], classes: &[u32], pure: Vec<bool>) -> Self {
         let mut indexes: Vec<u32> =
             (0..count(calls.len())).filter(|&p| calls[p as usize].certain()).collect();
-        indexes.sort_by_key(|&index| calls[index as usize].completed);
+        sort_by_key(&mut indexes, |&index| calls[index as usize].completed.into());
         let mut rank_of = vec![NO_RANK; calls.len()];
         for (&index, rank) in indexes.iter().zip(0..) {
             rank_of[index as usize] = rank;

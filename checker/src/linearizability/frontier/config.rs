@@ -1,6 +1,7 @@
 //! Configurations, and the antichain of them that covers all others.
 
 use super::{mask::Mask, path::Path};
+use crate::order::sort_by_key;
 use rustc_hash::FxHashMap;
 use std::hash::{Hash, Hasher};
 
@@ -145,7 +146,7 @@ impl<const W: usize, P: Path> Antichain<W, P> {
         let mut dropped = 0;
         for bucket in &mut self.buckets[..self.indexes.len()] {
             if bucket.len() > beam {
-                bucket.sort_by_key(Config::rank);
+                sort_by_key(bucket, |config| config.rank().into());
                 dropped += bucket.len() - beam;
                 bucket.truncate(beam);
             }

@@ -98,8 +98,7 @@ pub(super) fn search(
     let plan = Plan::new(values, ops, forget);
     match plan.live {
         0..=64 => widen::<1, ()>(values, &plan, limits).0,
-        65..=128 => widen::<2, ()>(values, &plan, limits).0,
-        129..=512 => widen::<8, ()>(values, &plan, limits).0,
+        65..=512 => widen::<8, ()>(values, &plan, limits).0,
         513..=4096 => widen::<64, ()>(values, &plan, limits).0,
         open => Decision::Unknown { why: Stop::Concurrency(open), sound_until: 0 },
     }
@@ -119,8 +118,7 @@ pub(super) fn search_for_order(
     let plan = Plan::new(values, ops, true);
     match plan.live {
         0..=64 => ordered::<1>(values, &plan, limits),
-        65..=128 => ordered::<2>(values, &plan, limits),
-        129..=512 => ordered::<8>(values, &plan, limits),
+        65..=512 => ordered::<8>(values, &plan, limits),
         513..=4096 => ordered::<64>(values, &plan, limits),
         open => (Decision::Unknown { why: Stop::Concurrency(open), sound_until: 0 }, None),
     }

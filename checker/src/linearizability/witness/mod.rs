@@ -14,6 +14,7 @@ use super::{
     method::{Method, standing, until},
 };
 use crate::limits::Limits;
+use crate::order::sort_by_key;
 use history::Operations;
 use rustc_hash::FxHashSet;
 use words::summary;
@@ -46,7 +47,7 @@ pub(super) fn explain<M: Method>(
     let mut part: Vec<usize> = proof.part.iter().map(|call| call.origin as usize).collect();
     if !part.contains(&blamed) {
         part.push(blamed);
-        part.sort_by_key(|&index| operations.at(index).invoked);
+        sort_by_key(&mut part, |&index| operations.at(index).invoked as u64);
     }
     let summary = summary(key, operations.at(blamed), part.len(), &proof);
     let (values, pending) =

@@ -8,6 +8,7 @@ use super::super::{
 use super::shrinker::{Shrinker, restored};
 use super::words::list;
 use crate::limits::Limits;
+use crate::order::sort_by_key;
 use rustc_hash::FxHashSet;
 
 /// Proves that calls of a key are impossible.
@@ -39,7 +40,7 @@ pub(in super::super) fn prove_object<S: Subject>(
 /// All calls in the order of their invocations.
 fn whole<A: Clone>(calls: &[Call<A>], unneeded: &[Call<A>]) -> Vec<Call<A>> {
     let mut whole: Vec<Call<A>> = calls.iter().chain(unneeded).cloned().collect();
-    whole.sort_by_key(|call| (call.invoked, call.origin));
+    sort_by_key(&mut whole, |call| u64::from(call.invoked) << 32 | u64::from(call.origin));
     whole
 }
 
@@ -106,7 +107,7 @@ fn stuck_at<A>(calls: &[Call<A>], stuck: &Stuck, partial: bool) -> StuckAt {
     let by = if partial { " by the operations of the witness" } else { "" };
     let possible = format!("{by}: {}", list(&stuck.states));
     let mut open = stuck.open.clone();
-    open.sort_by_key(|&(call, _)| calls[call].invoked);
+    sort_by_key(&mut open, |&(call, _)| calls[call].invoked.into());
     let why = |hope: Hope| match hope {
         Hope::Placed => "has happened already in every order that is left".to_owned(),
         Hope::Blocked => format!("cannot have had its result in any state that was possible{possible}"),
