@@ -22,8 +22,9 @@ pub(crate) struct Replay {
     /// The longest that an event waits for its recorded predecessors, in milliseconds
     #[arg(long, value_name = "MS", default_value_t = 50, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     pub limit: u64,
-    /// What follows the schedule besides the faults
-    #[arg(long, value_name = "WHAT,…", value_delimiter = ',', default_values = ["operations"])]
+    /// What follows the schedule besides the faults; if not given, the order of the operations of
+    /// clients, or nothing where that brings the violation back more often
+    #[arg(long, value_name = "WHAT,…", value_delimiter = ',')]
     pub follow: Vec<Followed>,
     /// What is held until a fault strikes: point (nothing), requests, times, answers, syncs=MS,
     /// messages=N, sent=N or received=N; what brings

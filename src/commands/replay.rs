@@ -4,7 +4,7 @@ use crate::cli::{Followed, Replay as Arguments};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::hunt::Runner;
-use crate::replay::{KEPT, Recorded, Source, Tally, Times, Tuning, measure, tune};
+use crate::replay::{KEPT, Recorded, Source, Tally, Times, Tuning, Way, along, measure, tune};
 use crate::run::folder::{Latest, RunFolder, write_json};
 use crate::run::{interrupt, judge, lab};
 use crate::sim::Simulation;
@@ -36,7 +36,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         return lab::enter();
     }
     let in_lab = recorded.loaded.experiments.iter().any(|one| one.mode().is_ok_and(|mode| mode == Mode::Lab));
-    let mut tuning = Tuning::new(holdings(arguments, &recorded, in_lab)?);
+    let mut tuning = Tuning::new(ways(arguments, &recorded, in_lab)?);
     let screen = Screen::new(arguments.json);
     let out = arguments.out.as_deref();
     let folder = RunFolder::create(out, "replay", Timestamp::now(), recorded.seed, Latest::Left)?;
@@ -45,7 +45,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         recorded.class.as_str(),
         folder.shown().display()
     ));
-    let mut following = following(arguments, &recorded, in_lab);
+    let following = following(arguments, &recorded, in_lab);
     screen.line(&format!("{FAINT}{}{FAINT:#}", what_follows(&recorded, &following, in_lab)));
     for doubt in &recorded.doubts {
         screen.line(&format!("{DOUBT}warning{DOUBT:#}: {doubt}"));
@@ -60,7 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
         let interrupt = interrupt::listen(&screen)?;
         let runner = Runner { folder: &folder.path, screen: &screen, interrupt, simulated: false };
         Box::pin(tune(&recorded, &following, (&mut tuning, arguments.tune), &runner)).await?;
-        following.holding = tuning.chosen();
+        let following = along(&following, tuning.chosen());
         if tuning.made() > 0 {
             runner.screen.line(&tuning.line());
         }
@@ -69,6 +69,22 @@ pub(crate) fn run(arguments: &Arguments) -> Result<Exit, Failure> {
     })?;
     screen.clear();
     conclude(arguments, &source, (&tally, &tuning), &folder, &screen, interrupted)
+}
+
+/// The ways in which the run may be replayed.
+fn ways(arguments: &Arguments, recorded: &Recorded, in_lab: bool) -> Result<Vec<Way>, Failure> {
+    let ordered = follows(arguments, Followed::Operations);
+    let holdings = holdings(arguments, recorded, in_lab)?;
+    let mut ways: Vec<Way> = holdings.into_iter().map(|holding| Way { holding, ordered }).collect();
+    if arguments.follow.is_empty() && arguments.hold.is_none() {
+        ways.insert(1, Way { holding: Holding::Point, ordered: false });
+    }
+    Ok(ways)
+}
+
+/// Whether this follows the schedule, unless another way is chosen.
+fn follows(arguments: &Arguments, what: Followed) -> bool {
+    arguments.follow.contains(&what) || arguments.follow.is_empty() && what == Followed::Operations
 }
 
 /// What replays may hold until a fault strikes.
@@ -97,11 +113,10 @@ fn holdings(arguments: &Arguments, recorded: &Recorded, in_lab: bool) -> Result<
 
 /// What a replay follows.
 fn following(arguments: &Arguments, recorded: &Recorded, in_lab: bool) -> Following {
-    let follows = |what| arguments.follow.contains(&what);
     Following {
         schedule: Arc::new(recorded.schedule.clone()),
-        operations: follows(Followed::Operations),
-        messages: follows(Followed::Messages) && in_lab,
+        operations: follows(arguments, Followed::Operations),
+        messages: follows(arguments, Followed::Messages) && in_lab,
         holding: Holding::default(),
         limit: Duration::from_millis(arguments.limit),
     }
@@ -135,7 +150,9 @@ fn conclude(
 ) -> Result<Exit, Failure> {
     let of = source.folder.display().to_string();
     let mut summary = tally.json(&of, source.class.as_str(), arguments.limit as f64);
-    summary["hold"] = json!(tuning.chosen().to_string());
+    let Way { holding, ordered } = tuning.chosen();
+    summary["hold"] = json!(holding.to_string());
+    summary["ordered"] = json!(ordered);
     if tuning.made() > 0 {
         summary["choice"] = tuning.json();
     }

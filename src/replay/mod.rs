@@ -8,7 +8,7 @@
 //! in turns and both rates are printed.
 //!
 //! What decides a violation is mostly what was open when a fault struck. So replays also hold requests, answers, messages or syncs around
-//! it; a few replays choose which (`tune.rs`), and the rate is that of replays after the choice.
+//! it, and may leave the order of the operations free; a few replays choose (`tune.rs`), and the rate is that of replays after the choice.
 //!
 //! *Cost*: as many runs as were asked for, and those of the choice. Each event is held for one limit at most.
 
@@ -18,7 +18,7 @@ mod tune;
 
 pub(crate) use recorded::{Recorded, Source};
 pub(crate) use tally::{Made, Tally};
-pub(crate) use tune::Tuning;
+pub(crate) use tune::{Tuning, Way};
 
 use crate::failure::Failure;
 use crate::hunt::Runner;
@@ -81,19 +81,22 @@ pub(crate) async fn tune(
 ) -> Result<(), Failure> {
     // A run in which the bench fails counts as tried, so that this ends.
     for turn in 0..most {
-        let Some(holding) = tuning.next().filter(|_| !runner.is_interrupted()) else { return Ok(()) };
-        runner
-            .screen
-            .live(format!("choosing what to hold: {holding}, replay {} of at most {most}", turn + 1));
-        let following = Following { holding, ..following.clone() };
+        let Some(way) = tuning.next().filter(|_| !runner.is_interrupted()) else { return Ok(()) };
+        runner.screen.live(format!("choosing what to hold: {way}, replay {} of at most {most}", turn + 1));
+        let following = along(following, way);
         let made = one(recorded, Some(&following), turn, runner).await?;
         if runner.is_interrupted() {
             return Ok(());
         }
-        runner.screen.line(&made.line_of_choice(holding));
-        tuning.add(holding, made.again);
+        runner.screen.line(&made.line_of_choice(way));
+        tuning.add(way, made.again);
     }
     Ok(())
+}
+
+/// The same schedule, followed in this way.
+pub(crate) fn along(following: &Following, way: Way) -> Following {
+    Following { holding: way.holding, operations: way.ordered, ..following.clone() }
 }
 
 /// Makes one run; keeps the folder of a replay that was violated again.

@@ -1,8 +1,9 @@
 //! What the runs of a replay came to: `replay.json` and the lines for people.
 
+use super::Way;
 use crate::hunt::Share;
 use crate::terminal::{BAD, DOUBT, FAINT};
-use nemesis::{Holding, ReplayReport};
+use nemesis::ReplayReport;
 use report::curves::wilson;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -41,8 +42,8 @@ impl Made {
     }
 
     /// The same of a replay before the choice of what is held.
-    pub(super) fn line_of_choice(&self, holding: Holding) -> String {
-        self.line_named(&format!("holds {holding}"))
+    pub(super) fn line_of_choice(&self, way: Way) -> String {
+        self.line_named(&format!("holds {way}"))
     }
 
     fn line_named(&self, name: &str) -> String {

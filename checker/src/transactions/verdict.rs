@@ -169,12 +169,7 @@ impl Verdict {
         };
         match (self.answer, &self.unsure) {
             (Answer::Invalid, _) => {
-                let weakest: Vec<_> = self.weakest_excluded.iter().map(|model| model.name()).collect();
-                let also = if weakest == [self.model.name()] {
-                    String::new()
-                } else {
-                    format!("; what is excluded begins at {}", weakest.join(" and "))
-                };
+                let also = self.also_excluded();
                 let holds = self.weaker.as_ref().and_then(Levels::that_hold);
                 let holds = holds.map_or_else(String::new, |models| format!("; they still satisfy {models}"));
                 format!("the transactions are not {}: {}{also}{holds}{allowed}", self.model, found(true))
@@ -190,6 +185,28 @@ impl Verdict {
                 } else {
                     format!("{over} show no anomaly that {} forbids{allowed}", self.model)
                 }
+            }
+        }
+    }
+
+    /// The weakest models that fail, in words, where the one that was asked for is not alone; without decided levels, what
+    /// the anomalies by themselves exclude.
+    fn also_excluded(&self) -> String {
+        let names = |models: &[Consistency]| {
+            models.iter().map(|model| model.name()).collect::<Vec<_>>().join(" and ")
+        };
+        let Some(levels) = &self.weaker else {
+            return match self.weakest_excluded.as_slice() {
+                [model] if *model == self.model => String::new(),
+                models => format!("; that excludes {} and all that is stronger", names(models)),
+            };
+        };
+        match levels.weakest_invalid().as_slice() {
+            [] => String::new(),
+            [model] if *model == self.model => String::new(),
+            models => {
+                let known = if levels.open().is_empty() { "fail" } else { "are known to fail" };
+                format!("; the weakest that {known}: {}", names(models))
             }
         }
     }

@@ -55,11 +55,38 @@ fn rules_of_awdit_part_transactions_and_sessions() {
     assert_eq!(answer(&torn, Consistency::Serializable), Answer::Invalid);
 }
 
+/// A record of Cobra's logs.
+fn record(letter: u8, numbers: &[u64]) -> Vec<u8> {
+    std::iter::once(letter).chain(numbers.iter().flat_map(|number| number.to_be_bytes())).collect()
+}
+
+#[test]
+fn writes_of_cobra_with_one_number_have_their_values() {
+    // Two transactions of a session count their writes from zero; another session reads both.
+    let write = |txn: u64, value: u64| {
+        [record(b'S', &[txn]), record(b'W', &[0, 5, value]), record(b'C', &[txn])].concat()
+    };
+    let read = |writer: u64, value: u64| {
+        [record(b'S', &[9]), record(b'R', &[writer, 0, 5, value]), record(b'C', &[9])].concat()
+    };
+    let writes = [write(1, 10), write(2, 20)].concat();
+    for (reads, expected) in [
+        ([read(1, 10), read(2, 20)], Answer::Valid),
+        ([read(2, 20), read(1, 10)], Answer::Invalid),
+        ([read(1, 10), read(1, 30)], Answer::Invalid),
+    ] {
+        let log = found(&[writes.clone(), reads.concat()].join(&b'\n'), "T1.log", Format::Cobra);
+        assert_eq!(answer(&log, Consistency::StrongSessionSerializable), expected, "{reads:?}");
+        assert!(
+            log.notes.iter().any(|note| note.starts_with("1 write has the number of ")),
+            "{:?}",
+            log.notes
+        );
+    }
+}
+
 #[test]
 fn logs_of_cobra_are_sessions() {
-    let record = |letter: u8, numbers: &[u64]| -> Vec<u8> {
-        std::iter::once(letter).chain(numbers.iter().flat_map(|number| number.to_be_bytes())).collect()
-    };
     let initial = [0xbebe_ebee_u64, 0xbebe_ebee];
     let writer = [record(b'S', &[1]), record(b'W', &[11, 7, 99]), record(b'C', &[1])].concat();
     let reader = |writer: u64, write: u64| {

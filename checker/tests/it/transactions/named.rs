@@ -218,8 +218,8 @@ fn a_cycle_is_told_as_a_story() {
     );
     assert_eq!(
         verdict.reason(),
-        "the transactions are not strict-serializable: G-single (1); what is excluded begins at \
-         parallel-snapshot-isolation"
+        "the transactions are not strict-serializable: G-single (1); that excludes parallel-snapshot-isolation and all \
+         that is stronger"
     );
 }
 
