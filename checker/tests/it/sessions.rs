@@ -38,6 +38,17 @@ fn sessions_are_ordered_and_real_time_is_not() {
 }
 
 #[test]
+fn sessions_are_named_where_they_decide() {
+    let read = found(&plume(2, 1), "history.txt", Format::Plume);
+    let model = Consistency::StrongSessionSerializable;
+    let options = Asked { model, ..Asked::new(Workload::RwRegister) };
+    let evidence = check(&read.operations().unwrap(), &options).evidence();
+    let said = |line: &str| evidence.iter().any(|said| said.trim() == line);
+    assert!(said("T3 precedes T4: process 1 issued T3, then T4"), "{evidence:#?}");
+    assert!(!evidence.iter().any(|line| line.contains("T3 wrote")), "{evidence:#?}");
+}
+
+#[test]
 fn aborted_writes_of_plume_failed() {
     let read = found(b"w(7,1,0,-1)\nw(7,2,0,1)\nr(7,1,1,2)\n", "history.txt", Format::Plume);
     assert_eq!(answer(&read, Consistency::ReadCommitted), Answer::Invalid);

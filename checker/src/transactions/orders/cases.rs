@@ -188,13 +188,16 @@ impl Cases<'_, '_, '_> {
         }
         let transactions = self.observed.transactions;
         let [before, after] = [from, to].map(|entry| problem.txns[entry as usize]);
+        let one_session = transactions.session(before) == transactions.session(after);
+        if self.order != Order::Data
+            && one_session
+            && transactions.invoked(before) < transactions.invoked(after)
+        {
+            return format!("{} issued T{a}, then T{b}", transactions.who(before));
+        }
         let (completed, invoked) = (transactions.completed(before), transactions.invoked(after));
-        if self.order != Order::Data && completed < invoked {
-            return if transactions.session(before) == transactions.session(after) {
-                format!("{} issued T{a}, then T{b}", transactions.who(before))
-            } else {
-                format!("T{a} completed (event {completed}) before T{b} was invoked (event {invoked})")
-            };
+        if self.order == Order::RealTime && completed < invoked {
+            return format!("T{a} completed (event {completed}) before T{b} was invoked (event {invoked})");
         }
         format!("T{a} wrote the same key before T{b}")
     }
