@@ -49,9 +49,10 @@ fn member_changes_are_read_back_and_valid() {
 #[test]
 fn undecided_member_change_is_unknown() {
     let folder = tempfile::tempdir().unwrap();
-    let faults = "[[fault]]\nkind = \"kill\"\ntarget = \"majority\"\nat = \"200ms\"\nfor = \"1300ms\"\n\
+    // A change waits 2 s for its decision; the majority is away for longer.
+    let faults = "[[fault]]\nkind = \"kill\"\ntarget = \"majority\"\nat = \"200ms\"\nfor = \"3s\"\n\
         [[fault]]\nkind = \"reconfigure\"\nchange = \"add\"\nat = \"400ms\"\nfor = \"600ms\"\n";
-    write_spec(folder.path(), "3s", faults);
+    write_spec(folder.path(), "5s", faults);
     let (code, said) = run(folder.path(), &SPARE);
     assert_eq!(code, Some(3), "{said}");
     assert!(said.contains("no evidence: the members are not the wanted ones"), "{said}");
