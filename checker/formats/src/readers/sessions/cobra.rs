@@ -2,8 +2,8 @@
 //! apart by a line feed, which is no such letter.
 //!
 //! A write has a number and a value, and a read has both of the write that it saw. Cobra's own clients give every write
-//! another number. Others count the writes of each transaction, so that two writes of a key may share a number;
-//! their values tell them apart.
+//! another number. Others count the writes of each transaction, so that two writes of a key may have the same number;
+//! then the pair of number and value identifies a write.
 
 use super::super::super::{budget::Budget, draft::Draft, fault::Fault};
 use super::{Txns, draft};
@@ -83,12 +83,12 @@ impl<'a> Records<'a> {
     }
 }
 
-/// Tells apart the writes of a key that share a number.
+/// Numbers for writes of a key that have the same number and different values.
 #[derive(Debug, Default)]
 struct Shared {
     /// By key and number: the values, each with the number that stands for it.
     writes: FxHashMap<(u64, u64), Vec<(u64, u64)>>,
-    /// Stands for values that nobody wrote.
+    /// The number of reads whose value has no write.
     unwritten: u64,
     /// Writes that got another number.
     renumbered: usize,
