@@ -203,7 +203,6 @@ impl Verdict {
         };
         match levels.weakest_invalid().as_slice() {
             [] => String::new(),
-            [model] if *model == self.model => String::new(),
             models => {
                 let known = if levels.open().is_empty() { "fail" } else { "are known to fail" };
                 format!("; the weakest that {known}: {}", names(models))

@@ -180,6 +180,10 @@ fn invalid_verdict_names_what_still_holds() {
                 assert_eq!(level.answer, levels.answer(level.model), "seed {seed} {}", level.model);
                 assert!(level.model != verdict.model && verdict.model.implies(level.model));
             }
+            let weakest = weaker.weakest_invalid();
+            let said = verdict.reason();
+            assert_eq!(said.contains("; the weakest that "), !weakest.is_empty(), "seed {seed}: {said}");
+            assert!(weakest.iter().all(|weakest| said.contains(weakest.name())), "seed {seed}: {said}");
             let strongest = weaker.strongest_valid();
             named += usize::from(!strongest.is_empty());
             assert!(strongest.iter().all(|model| verdict.reason().contains(model.name())), "seed {seed}");
